@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { CADENCES, cadenceSchema } from "./cadence.ts";
+
+const minutesOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
+const days = z.int().positive();
+
+/** When a cadence fires. `every` counts from midnight UTC of 1970; `at` is the wall clock of the estate's time zone. */
+export const scheduleSchema = z.union([
+  z.strictObject({ everyMinutes: z.int().min(1).max(1440) }),
+  z.strictObject({
+    at: minutesOfDay,
+    onWeekday: z
+      .enum(["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"])
+      .optional(),
+    onDayOfMonth: z.int().min(1).max(28).optional(),
+  }),
+]);
+export type Schedule = z.infer<typeof scheduleSchema>;
+
+/** What becomes of the backups of one cadence. Locks protect an object for `lockDays`, lifecycle ends it after `retainDays`. */
+export const cadencePolicySchema = z.strictObject({
+  schedule: scheduleSchema.optional(),
+  retainDays: days,
+  lockDays: days,
+  storage: z.enum(["standard", "glacier"]),
+  /** Restore every backup of this cadence in isolation and compare it. */
+  drill: z.boolean(),
+});
+export type CadencePolicy = z.infer<typeof cadencePolicySchema>;
+
+export const hostSchema = z.strictObject({
+  address: z.string().min(1),
+  port: z.int().min(1).max(65535),
+  user: z.string().min(1),
+  /** The pinned public key, as in known_hosts: `ssh-ed25519 AAAA…`. */
+  hostKey: z.string().regex(/^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$/),
+  /** Name or ARN of the Secrets Manager secret that holds the private key. */
+  keySecret: z.string().min(1),
+});
+
+/** The host's own commands that stop and start the app, and how its health is asked for through the tunnel. */
+export const appSchema = z.strictObject({
+  stopCommand: z.string().min(1),
+  startCommand: z.string().min(1),
+  health: z.strictObject({
+    /** As seen from the host. */
+    url: z.url(),
+    expectStatus: z.int(),
+    expectBody: z.string().optional(),
+    timeoutSeconds: z.int().positive(),
+  }),
+});
+
+export const estateSourceSchema = z.strictObject({
+  kind: z.string(),
+  compute: z.enum(["lambda", "fargate"]),
+  /** Parsed by the source itself; secrets by name or ARN only. */
+  config: z.json(),
+});
+export type EstateSource = z.infer<typeof estateSourceSchema>;
+
+/**
+ * The resolved configuration of one estate: every default filled in, no secret inside. Made from `estate.yaml`
+ * by `lib/config`, carried to the workers inside their bundle, parsed again at their start.
+ */
+export const estateSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{1,30}$/),
+  timeZone: z.string(),
+  regions: z.strictObject({ primary: z.string(), replica: z.string() }),
+  host: hostSchema,
+  app: appSchema.optional(),
+  sources: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), estateSourceSchema),
+  cadences: z.partialRecord(cadenceSchema, cadencePolicySchema),
+  fullEveryDays: days,
+  lockMode: z.enum(["GOVERNANCE", "COMPLIANCE"]),
+  codec: z.enum(["zstd", "gzip"]),
+  objectives: z.strictObject({ rpoSeconds: z.int().positive(), rtoSeconds: z.int().positive() }),
+  approval: z.strictObject({ recover: z.boolean(), waitMinutes: z.int().positive() }),
+  alerts: z.strictObject({ emails: z.array(z.email()) }),
+  contacts: z.array(
+    z.strictObject({ level: z.enum(["L1", "L2", "L3"]), name: z.string(), reach: z.string() }),
+  ),
+});
+export type Estate = z.infer<typeof estateSchema>;
+export type EstateHost = Estate["host"];
+export type EstateApp = z.infer<typeof appSchema>;
+
+/** The cadences above and including one, highest first: their backups count for it in freshness and retention. */
+export function cadencesCountingFor(cadence: z.infer<typeof cadenceSchema>) {
+  return CADENCES.slice(CADENCES.indexOf(cadence)).toReversed();
+}

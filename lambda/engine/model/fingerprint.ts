@@ -1,0 +1,61 @@
+import { z } from "zod";
+
+/** What one namespace (collection, key space, tree) holds, comparable between servers. */
+export const namespaceFingerprintSchema = z.strictObject({
+  /** `collection`, `view`, `timeseries`, `users` …: the source's own kinds. */
+  kind: z.string(),
+  count: z.int().nonnegative(),
+  bytes: z.int().nonnegative(),
+  /** Order-free: the sum, modulo 2^128, of two seeded xxHash64 of every raw record; 32 hex digits. */
+  contentHash: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Canonical JSON values (keys sorted where order carries no meaning). */
+  options: z.json(),
+  indexes: z.array(z.json()),
+});
+export type NamespaceFingerprint = z.infer<typeof namespaceFingerprintSchema>;
+
+export const fingerprintSchema = z.record(z.string(), namespaceFingerprintSchema);
+/** Comparable content of a source: namespace → what it holds. */
+export type Fingerprint = z.infer<typeof fingerprintSchema>;
+
+export interface FingerprintDifference {
+  readonly namespace: string;
+  readonly aspect:
+    | "missing"
+    | "unexpected"
+    | "kind"
+    | "count"
+    | "bytes"
+    | "contentHash"
+    | "options"
+    | "indexes";
+  readonly expected?: unknown;
+  readonly got?: unknown;
+}
+
+const ASPECTS = ["kind", "count", "bytes", "contentHash", "options", "indexes"] as const;
+
+/** Every difference between two fingerprints, all namespaces; an empty list means identical. */
+export function compareFingerprints(expected: Fingerprint, got: Fingerprint): FingerprintDifference[] {
+  const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
+  return [...names]
+    .sort()
+    .flatMap((namespace) => compareNamespace(namespace, expected[namespace], got[namespace]));
+}
+
+function compareNamespace(
+  namespace: string,
+  expected: NamespaceFingerprint | undefined,
+  got: NamespaceFingerprint | undefined,
+): FingerprintDifference[] {
+  if (expected === undefined) return [{ namespace, aspect: "unexpected" }];
+  if (got === undefined) return [{ namespace, aspect: "missing" }];
+  return ASPECTS.filter((aspect) => JSON.stringify(expected[aspect]) !== JSON.stringify(got[aspect])).map(
+    (aspect) => ({
+      namespace,
+      aspect,
+      expected: expected[aspect],
+      got: got[aspect],
+    }),
+  );
+}

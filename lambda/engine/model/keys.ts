@@ -1,0 +1,22 @@
+import type { Cadence } from "./cadence.ts";
+
+/** Names of stored objects: a contract, see docs/adr/0001. `cadence` comes first so that lifecycle can address it. */
+export const keys = {
+  data: (cadence: Cadence, source: string, backupId: string, file: string) =>
+    `data/${cadence}/${source}/${backupId}/${file}`,
+  manifests: (cadence: Cadence, source: string) => `manifests/${cadence}/${source}/`,
+  manifest: (cadence: Cadence, source: string, backupId: string) =>
+    `manifests/${cadence}/${source}/${backupId}.json`,
+  set: (cadence: Cadence, setId: string) => `sets/${cadence}/${setId}.json`,
+  verifications: (cadence: Cadence, source: string) => `verifications/${cadence}/${source}/`,
+  verification: (cadence: Cadence, source: string, backupId: string, recordId: string) =>
+    `verifications/${cadence}/${source}/${backupId}/${recordId}.json`,
+  drills: (cadence: Cadence, source: string) => `drills/${cadence}/${source}/`,
+  drill: (cadence: Cadence, source: string, backupId: string, recordId: string) =>
+    `drills/${cadence}/${source}/${backupId}/${recordId}.json`,
+  recovery: (runId: string) => `recoveries/${runId}.json`,
+  slotClaim: (cadence: Cadence, slot: string) => `claims/slots/${cadence}/${slot.replaceAll(":", "")}.json`,
+  sourceClaim: (source: string) => `claims/sources/${source}.json`,
+  approval: (runId: string) => `approvals/${runId}.json`,
+  step: (runId: string, step: string) => `runs/${runId}/${step}.json`,
+} as const;

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { cadenceSchema } from "./cadence.ts";
+import { fingerprintSchema } from "./fingerprint.ts";
+import { idSchema } from "./ids.ts";
+
+const instant = z.iso.datetime({ offset: false });
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A moment inside a source that has a log, e.g. an oplog timestamp; `at` is the same moment as a wall clock. */
+export const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
+export type Position = z.infer<typeof positionSchema>;
+
+/** One stored object. Read by `versionId`, so that a delete marker hides nothing. */
+export const artifactSchema = z.strictObject({
+  /** Path inside the dump, without the codec's suffix: `dump/erp/invoices.bson`. */
+  name: z.string().min(1),
+  part: z.int().positive().optional(),
+  key: z.string().min(1),
+  versionId: z.string().min(1),
+  codec: z.enum(["zstd", "gzip", "none"]),
+  plainBytes: z.int().nonnegative(),
+  storedBytes: z.int().nonnegative(),
+  /** Of the stored bytes. */
+  sha256,
+  lockedUntil: instant,
+  expiresAt: instant,
+  /** The backup that stored it first, when this one reuses it. */
+  reuse: idSchema.optional(),
+});
+export type Artifact = z.infer<typeof artifactSchema>;
+
+/** What was true at the dump's end of namespaces that changed while it ran. */
+export const endStateSchema = z.strictObject({
+  /** Namespaces that the log of the dump's span touches. */
+  touched: z.array(z.string()),
+  /** Read from a snapshot at `to`; a touched namespace that is missing here can only be called `replayed`. */
+  fingerprint: fingerprintSchema,
+});
+export type EndState = z.infer<typeof endStateSchema>;
+
+/**
+ * Manifest v1: what a backup consists of. It is written last and is the commit: no manifest, no backup.
+ * A stored contract (docs/adr/0001); fields are added, never renamed.
+ */
+export const manifestSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  backupId: idSchema,
+  setId: idSchema,
+  slot: instant,
+  cadence: cadenceSchema,
+  source: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  /** The source's kind in the registry: `mongodb`. */
+  kind: z.string(),
+  type: z.enum(["full", "slice"]),
+  base: idSchema.optional(),
+  from: positionSchema.optional(),
+  /** The position that a restore of this backup reaches. */
+  to: positionSchema,
+  startedAt: instant,
+  sealedAt: instant,
+  versions: z.record(z.string(), z.string()),
+  fingerprint: fingerprintSchema,
+  endState: endStateSchema.optional(),
+  artifacts: z.array(artifactSchema),
+  lockedUntil: instant,
+  expiresAt: instant,
+});
+export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { cadenceSchema } from "./cadence.ts";
+import { idSchema } from "./ids.ts";
+
+/**
+ * The one protocol between the state machines and the workers. A request is the Lambda's event, or the
+ * variable `JOB_REQUEST` of a Fargate task. With a `taskToken` the answer goes by SendTaskSuccess and
+ * SendTaskFailure (error = the failure's literal name); without one it is the return value.
+ */
+const taskToken = z.string().min(1).optional();
+const instant = z.iso.datetime();
+
+/** One execution of the machine Backup, as the claim made it. */
+export const runSchema = z.strictObject({
+  runId: z.string().min(1),
+  executionArn: z.string().min(1),
+  setId: idSchema,
+  slot: instant,
+  cadence: cadenceSchema,
+  startedAt: instant,
+});
+export type Run = z.infer<typeof runSchema>;
+
+/** Names one backup exactly: that version of that manifest. */
+export const backupRefSchema = z.strictObject({
+  cadence: cadenceSchema,
+  source: z.string(),
+  backupId: idSchema,
+  manifestVersionId: z.string(),
+});
+export type BackupRef = z.infer<typeof backupRefSchema>;
+
+export const executionSchema = z.strictObject({ executionArn: z.string().min(1), startedAt: instant });
+
+/** Role writer, returns. Claims the slot, then every source that no live execution holds. */
+export const claimRequestSchema = z.strictObject({
+  job: z.literal("claim"),
+  execution: executionSchema,
+  cadence: cadenceSchema,
+  sources: z.array(z.string()).optional(),
+  slot: instant.optional(),
+});
+export interface ClaimedSource {
+  readonly source: string;
+  readonly compute: "lambda" | "fargate";
+  readonly drillDue: boolean;
+}
+export type ClaimAnswer =
+  | { readonly outcome: "claimed"; readonly run: Run; readonly sources: readonly ClaimedSource[] }
+  | { readonly outcome: "already-claimed"; readonly slot: string; readonly by: string }
+  | { readonly outcome: "covered"; readonly slot: string; readonly by: string }
+  | { readonly outcome: "skipped-overlap"; readonly slot: string; readonly by: string };
+
+/** Role writer, token. Dumps one source and seals the backup. */
+export const dumpRequestSchema = z.strictObject({
+  job: z.literal("dump"),
+  run: runSchema,
+  source: z.string(),
+  drillDue: z.boolean(),
+  taskToken,
+});
+export interface DumpAnswer {
+  readonly backup: BackupRef;
+  readonly major: string;
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  readonly seconds: number;
+}
+
+/** Role checker, token. Re-reads every artifact by version id; writes a verification record. */
+export const checkRequestSchema = z.strictObject({
+  job: z.literal("check"),
+  backup: backupRefSchema,
+  drillDue: z.boolean(),
+  taskToken,
+});
+export interface CheckAnswer {
+  readonly outcome: "intact";
+  readonly artifacts: number;
+  readonly storedBytes: number;
+  readonly seconds: number;
+}
+
+/** Role drill, token, Fargate with the drill server beside it. Writes a drill record, also when it differs. */
+export const drillRequestSchema = z.strictObject({
+  job: z.literal("drill"),
+  backup: backupRefSchema,
+  taskToken,
+});
+export type DrillOutcome = "identical" | "replayed" | "different" | "not-run";
+export interface DrillAnswer {
+  readonly outcome: Exclude<DrillOutcome, "different" | "not-run">;
+  readonly seconds: number;
+}
+
+/** Role writer, returns. Writes `sets/`, gives the claims back. `results` are the Map's, one a source. */
+export const recordRequestSchema = z.strictObject({
+  job: z.literal("record"),
+  run: runSchema,
+  results: z.array(
+    z.union([
+      z.strictObject({ source: z.string(), state: z.literal("verified"), backup: backupRefSchema }),
+      z.strictObject({
+        source: z.string(),
+        state: z.literal("failed"),
+        backup: backupRefSchema.optional(),
+        step: z.enum(["dump", "check", "drill"]),
+        error: z.string(),
+        cause: z.string(),
+      }),
+    ]),
+  ),
+});
+export interface RecordAnswer {
+  readonly state: "complete" | "incomplete";
+  readonly setKey: string;
+  /** One line that names every failed source, for the Fail state. */
+  readonly summary: string;
+}
+
+/** What an operator may say to the runbook `recover`; every field may be left out. */
+export const recoverInputSchema = z.strictObject({
+  source: z.string().optional(),
+  backupId: idSchema.optional(),
+  mode: z.enum(["plan", "execute"]).default("plan"),
+  resume: z.string().optional(),
+  reason: z.string().max(500).optional(),
+});
+
+/** Role restorer, returns. Validates the input with one text listing all faults, claims the source, plans. */
+export const planRequestSchema = z.strictObject({
+  job: z.literal("plan"),
+  execution: executionSchema,
+  input: z.unknown(),
+});
+export interface RecoveryPlan {
+  readonly mode: "plan" | "execute";
+  /** Own name of the execution, or that of the run it resumes. */
+  readonly runId: string;
+  readonly source: string;
+  readonly compute: "lambda" | "fargate";
+  readonly backup: BackupRef;
+  readonly approval: "required" | "not-required";
+  readonly recoversTo: string;
+  readonly ageSeconds: number;
+  readonly plainBytes: number;
+  readonly storedBytes: number;
+  /** From earlier drills of this source; undefined before the first one. */
+  readonly expectedSeconds?: number;
+  readonly overwrites: readonly string[];
+  readonly hasApp: boolean;
+  /** Steps with a done-record of the resumed run; they are skipped. */
+  readonly doneSteps: readonly string[];
+  /** The whole plan as a text for the operator. */
+  readonly text: string;
+}
+
+/** Steps of `recover` that act on the host or target; each writes a done-record under `runs/<runId>/`. */
+export const recoveryStepRequestSchema = z.strictObject({
+  job: z.enum(["check-backup", "stop-app", "restore", "compare", "start-app", "health", "report"]),
+  execution: executionSchema,
+  plan: z.looseObject({ runId: z.string(), source: z.string(), backup: backupRefSchema }),
+  /** Only of `report`. */
+  failure: z.strictObject({ step: z.string(), error: z.string(), cause: z.string() }).optional(),
+  taskToken,
+});
+
+/** Role restorer, token: puts the token where only the approver role can read it. Answered by the machine approve. */
+export const askApprovalRequestSchema = z.strictObject({
+  job: z.literal("ask-approval"),
+  execution: executionSchema,
+  plan: z.looseObject({ runId: z.string(), text: z.string() }),
+  taskToken: z.string().min(1),
+});
+
+/** Role approver, returns. `approver` is recorded; the run's starter is refused. */
+export const approveRequestSchema = z.strictObject({
+  job: z.literal("approve"),
+  execution: executionSchema,
+  input: z.unknown(),
+});
+
+export const requestSchema = z.discriminatedUnion("job", [
+  claimRequestSchema,
+  dumpRequestSchema,
+  checkRequestSchema,
+  drillRequestSchema,
+  recordRequestSchema,
+  planRequestSchema,
+  recoveryStepRequestSchema,
+  askApprovalRequestSchema,
+  approveRequestSchema,
+]);
+export type Request = z.infer<typeof requestSchema>;

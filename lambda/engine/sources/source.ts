@@ -1,0 +1,119 @@
+import type { z } from "zod";
+import type { Host } from "../host/host.ts";
+import type { Fingerprint } from "../model/fingerprint.ts";
+import type { Clock, Random } from "../model/ids.ts";
+import type { EndState, Manifest, Position } from "../model/manifest.ts";
+
+/** Facts of a source that are cheap and read-only to ask for. */
+export interface SourceFacts {
+  /** e.g. `{ server: "7.0.15", major: "7", featureCompatibility: "7.0" }`; goes into the manifest. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly bytesEstimate: number;
+  readonly position: Position;
+  readonly empty: boolean;
+}
+
+/** One object that a dump produces; `body` is read to its end before the next but `parallel` − 1 are asked for. */
+export interface DumpItem {
+  readonly name: string;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** What a dump knows only after its last item was read. */
+export interface DumpSummary {
+  readonly fingerprint: Fingerprint;
+  readonly endState?: EndState;
+  readonly from?: Position;
+  readonly to: Position;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A dump in progress: read `items` to the end, then ask for `summary`. A stream that ends early is an error. */
+export interface Dump {
+  readonly items: AsyncIterable<DumpItem>;
+  /** Throws when an item was not read to its end. */
+  summary(): Promise<DumpSummary>;
+}
+
+export interface DumpOptions {
+  readonly previous?: Manifest;
+  /** Also fingerprint, at the dump's end, what changed while it ran, so that a drill can compare it. */
+  readonly proof: "end-state" | "as-read";
+}
+
+/** One object of a backup to restore; `open` may be called again after a failure. `body` yields plain bytes. */
+export interface RestoreItem {
+  readonly name: string;
+  readonly plainBytes: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** What a restore may overwrite. `refuse`: the target must be empty. `replace`: its namespaces are dropped first. */
+export type TargetGuard = "refuse-non-empty" | "replace";
+
+export interface RestoreRequest {
+  readonly items: readonly RestoreItem[];
+  readonly manifest: Manifest;
+  readonly guard: TargetGuard;
+  /** Called between data and log replay, when the restored bytes must equal the manifest's fingerprint. */
+  readonly beforeReplay?: () => Promise<void>;
+}
+
+export interface RestoreReport {
+  readonly records: number;
+  readonly replayedOperations: number;
+  readonly bytes: number;
+}
+
+/** An open connection to one source. Disposing closes everything that it opened. */
+export interface Session extends AsyncDisposable {
+  probe(): Promise<SourceFacts>;
+  dump(options: DumpOptions): Dump;
+  /** Throws `IntegrityError` when a single record could not be written. */
+  restore(request: RestoreRequest): Promise<RestoreReport>;
+  /** Of everything, or of the namespaces named. */
+  fingerprint(namespaces?: readonly string[]): Promise<Fingerprint>;
+}
+
+export interface Progress {
+  readonly phase: string;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** All that a session may use of the world. */
+export interface Context {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly host: Host;
+  /** The value of a secret by name or ARN; never logged. */
+  secret(reference: string): Promise<string>;
+  progress(event: Progress): void;
+}
+
+/** The isolated server that a drill restores into: a sidecar of the drill's task. */
+export interface DrillServer {
+  readonly image: string;
+  /** Image tags by the source's major version. */
+  readonly majors: readonly string[];
+  readonly port: number;
+  readonly command: readonly string[];
+}
+
+export interface SourceNeeds {
+  readonly compute: "lambda" | "fargate";
+  readonly drill: DrillServer | "none";
+}
+
+/** One kind of source: one file in this folder and one line in `registry.ts`. */
+export interface Source<Config = unknown> {
+  readonly kind: string;
+  /** Used at synth and again at start. Fields that name secrets end in `Secret`. */
+  readonly config: z.ZodType<Config>;
+  readonly needs: SourceNeeds;
+  /** Drivers are loaded in here only, so that synth never loads one. */
+  open(config: Config, context: Context): Promise<Session>;
+  /** The configuration that opens the drill server at `address`. */
+  drillConfig(address: { host: string; port: number }): Config;
+}

@@ -1,0 +1,45 @@
+/** One version of one stored object. */
+export interface ObjectRef {
+  readonly key: string;
+  readonly versionId: string;
+}
+
+export interface StoredObject extends ObjectRef {
+  readonly storedBytes: number;
+  /** SHA-256 of the stored bytes, hex. */
+  readonly sha256: string;
+}
+
+export interface PutOptions {
+  readonly signal: AbortSignal;
+  readonly lockedUntil: Date;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+}
+
+/** The locked bucket. Nothing here deletes. Every failure is a `VaultError`; `signal` aborts with `Cancelled`. */
+export interface Vault {
+  /** Uploads a stream of unknown length; an error or abort leaves no object and no open upload. */
+  putStream(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
+  /** Writes once: `ALREADY_EXISTS` when the key is taken (If-None-Match: *). A repeat with the same bytes is success. */
+  commit(key: string, bytes: Uint8Array, options: PutOptions): Promise<ObjectRef>;
+  /** The bytes of that very version, whether or not a delete marker hides it. */
+  read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The newest version's bytes and id, or undefined. */
+  readLatest(key: string, signal: AbortSignal): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined>;
+  /** Keys under a prefix, in key order. */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<ListedObject>;
+}
+
+/** The small unlocked, versioned bucket for what changes; compare-and-set by ETag. */
+export interface StateStore {
+  read(key: string, signal: AbortSignal): Promise<{ value: unknown; etag: string } | undefined>;
+  /** False when the key is taken (If-None-Match). */
+  create(key: string, value: unknown, signal: AbortSignal): Promise<boolean>;
+  /** False when it changed since `etag` was read (If-Match). */
+  replace(key: string, value: unknown, etag: string, signal: AbortSignal): Promise<boolean>;
+}
