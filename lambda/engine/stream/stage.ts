@@ -1,0 +1,83 @@
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { IntegrityError, throwIfAborted } from "../model/errors.ts";
+
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** A pure byte stage. Ending its output early ends its input; an error on either side reaches the other. */
+export type Stage = (source: Bytes) => Bytes;
+
+/** `source` through `stages`, first to last. */
+export function chain(source: Bytes, ...stages: readonly Stage[]): Bytes {
+  return stages.reduce((bytes, stage) => stage(bytes), source);
+}
+
+/**
+ * Ends with `Cancelled` as soon as `signal` aborts, even while the source is stuck in a read; the source's
+ * `return()` is called then, but not waited for.
+ */
+export function untilAborted(signal: AbortSignal): Stage {
+  return async function* untilAbortedStage(source) {
+    throwIfAborted(signal);
+    const iterator = source[Symbol.asyncIterator]();
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => undefined);
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    let live = true;
+    try {
+      while (true) {
+        const next = await Promise.race([iterator.next(), aborted.promise]);
+        throwIfAborted(signal);
+        live = next.done !== true;
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } catch (error) {
+      throwIfAborted(signal);
+      live = false;
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      if (live) await finish(iterator, signal);
+    }
+  };
+}
+
+async function finish(iterator: AsyncIterator<Uint8Array>, signal: AbortSignal): Promise<void> {
+  const returned = iterator.return?.();
+  if (!signal.aborted) await returned;
+  else returned?.catch(() => undefined);
+}
+
+/**
+ * Runs the source through a node stream; both are closed when the output ends, however it ends. Throws
+ * `IntegrityError` TRAILING_BYTES when the stream ends by itself before its input does.
+ */
+export function throughStream(makeStream: () => Duplex, signal: AbortSignal): Stage {
+  return async function* throughStreamStage(source) {
+    const stream = makeStream();
+    const done = pipeline(untilAborted(signal)(source), stream, { signal });
+    done.catch(() => undefined);
+    try {
+      yield* stream as AsyncIterable<Uint8Array>;
+      // A decoder that saw its end never takes the rest, so waiting for the pipeline could last for ever.
+      if (stream.writableLength > 0) throw endedEarly(stream.writableLength);
+      await done;
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
+    } finally {
+      stream.destroy();
+      await done.catch(() => undefined);
+    }
+  };
+}
+
+function endedEarly(unreadBytes: number): IntegrityError {
+  return new IntegrityError(
+    "TRAILING_BYTES",
+    `The stored stream goes on for ${unreadBytes} bytes or more after its end. Take another recovery point.`,
+    { facts: { unreadBytes } },
+  );
+}

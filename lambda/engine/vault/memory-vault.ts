@@ -1,0 +1,123 @@
+import { throwIfAborted, VaultError } from "../model/errors.ts";
+import type { Clock } from "../model/ids.ts";
+import { digestOf, makeMeter } from "../stream/meter.ts";
+import { chain, untilAborted } from "../stream/stage.ts";
+import type { ListedObject, ObjectRef, PutOptions, StoredObject, Vault } from "./vault.ts";
+
+interface Version {
+  readonly versionId: string;
+  readonly bytes: Buffer;
+  readonly lockedUntil: Date;
+  readonly storedAt: Date;
+}
+
+const READ_CHUNK_BYTES = 64 * 1024;
+
+/** A vault in memory, for tests: versions, delete markers and locks as the bucket has them. */
+export class MemoryVault implements Vault {
+  readonly #clock: Clock;
+  readonly #versions = new Map<string, Version[]>();
+  readonly #hidden = new Set<string>();
+  #count = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async putStream(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    const meter = makeMeter();
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of chain(body, untilAborted(options.signal), meter.stage))
+      chunks.push(Buffer.from(chunk));
+    const { bytes: storedBytes, sha256 } = meter.measured();
+    return { ...this.#store(key, Buffer.concat(chunks), options), storedBytes, sha256 };
+  }
+
+  async commit(key: string, bytes: Uint8Array, options: PutOptions): Promise<ObjectRef> {
+    throwIfAborted(options.signal);
+    const newest = this.#versions.get(key)?.at(-1);
+    if (newest === undefined) return this.#store(key, Buffer.from(bytes), options);
+    if (newest.bytes.equals(bytes)) return { key, versionId: newest.versionId };
+    throw new VaultError(
+      "ALREADY_EXISTS",
+      `${key} is already written, with other bytes (${digestOf(newest.bytes)}). What is committed stays.`,
+      { facts: { key } },
+    );
+  }
+
+  async *read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const { bytes } = this.#find(ref);
+    const chunks = async function* chunksOf() {
+      for (let at = 0; at < bytes.length; at += READ_CHUNK_BYTES)
+        yield bytes.subarray(at, at + READ_CHUNK_BYTES);
+    };
+    yield* untilAborted(signal)(chunks());
+  }
+
+  async readLatest(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined> {
+    throwIfAborted(signal);
+    const newest = this.#versions.get(key)?.at(-1);
+    return newest && { ref: { key, versionId: newest.versionId }, bytes: Buffer.from(newest.bytes) };
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncIterable<ListedObject> {
+    const found = [...this.#versions].filter(([key]) => key.startsWith(prefix)).sort(byKey);
+    for (const [key, versions] of found) {
+      throwIfAborted(signal);
+      const newest = versions.at(-1);
+      if (newest) yield { key, bytes: newest.bytes.length, modifiedAt: newest.storedAt };
+    }
+  }
+
+  /** For tests: what deleting without a version id does. Hides nothing from the methods of `Vault`. */
+  putDeleteMarker(key: string): void {
+    this.#hidden.add(key);
+  }
+
+  /** For tests: refused (ACCESS_DENIED) while the lock holds. */
+  deleteVersion(ref: ObjectRef): void {
+    const version = this.#find(ref);
+    if (version.lockedUntil > this.#clock.now())
+      throw new VaultError(
+        "ACCESS_DENIED",
+        `${ref.key} is locked until ${version.lockedUntil.toISOString()}; nobody may delete it before.`,
+        { facts: { ...ref } },
+      );
+    const kept = this.#versions.get(ref.key)?.filter((other) => other !== version) ?? [];
+    if (kept.length > 0) this.#versions.set(ref.key, kept);
+    else this.#versions.delete(ref.key);
+  }
+
+  /** For tests: replaces the bytes of a version, as a failing disk would. */
+  corrupt(ref: ObjectRef, change: (bytes: Buffer) => Buffer): void {
+    const version = this.#find(ref);
+    const versions = this.#versions.get(ref.key) ?? [];
+    versions[versions.indexOf(version)] = { ...version, bytes: change(Buffer.from(version.bytes)) };
+  }
+
+  #store(key: string, bytes: Buffer, options: PutOptions): ObjectRef {
+    this.#count += 1;
+    const versionId = `version-${this.#count}`;
+    const version = { versionId, bytes, lockedUntil: options.lockedUntil, storedAt: this.#clock.now() };
+    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
+    this.#hidden.delete(key);
+    return { key, versionId };
+  }
+
+  #find(ref: ObjectRef): Version {
+    const found = this.#versions.get(ref.key)?.find((version) => version.versionId === ref.versionId);
+    if (found) return found;
+    throw new VaultError(
+      "NOT_FOUND",
+      `The vault has no version ${ref.versionId} of ${ref.key}. It expired, or another bucket was asked.`,
+      { facts: { ...ref } },
+    );
+  }
+}
+
+function byKey([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+}
