@@ -75,6 +75,8 @@ export const setRecordSchema = z.strictObject({
   startedAt: instant,
   endedAt: instant,
   executionArn: z.string().min(1),
+  /** What started the run: `schedule <name>` or `operator`. */
+  trigger: z.string(),
 });
 export type SetRecord = z.infer<typeof setRecordSchema>;
 

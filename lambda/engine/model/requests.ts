@@ -18,6 +18,8 @@ export const runSchema = z.strictObject({
   slot: instant,
   cadence: cadenceSchema,
   startedAt: instant,
+  /** What started it, for the set's record: `schedule <name>`, or `operator` where the input names nothing. */
+  trigger: z.string(),
 });
 export type Run = z.infer<typeof runSchema>;
 
@@ -39,6 +41,8 @@ export const claimRequestSchema = z.strictObject({
   cadence: cadenceSchema,
   sources: z.array(z.string()).optional(),
   slot: instant.optional(),
+  /** A schedule's input says `schedule <name>`; left out, it is `operator`. */
+  trigger: z.string().optional(),
 });
 export interface ClaimedSource {
   readonly source: string;

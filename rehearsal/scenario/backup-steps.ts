@@ -1,0 +1,92 @@
+import { DescribeExecutionCommand } from "@aws-sdk/client-sfn";
+import type { World } from "../world/world.ts";
+import { listExecutions, waitFor } from "./executions.ts";
+import type { DrillRecord, ManifestRecord, SetRecord } from "./records.ts";
+import { demand, type Step } from "./step.ts";
+import { readRecords } from "./vault-records.ts";
+
+const SCHEDULE_WAIT_SECONDS = 120;
+const RUN_WAIT_SECONDS = 180;
+
+/** Nothing here starts the machine: the deployed schedule does, and the set's record names it. */
+export const scheduleStartsBackup: Step<World> = {
+  name: "A schedule starts the first backup",
+  run: async (world, say) => {
+    const { sfn } = world.clients;
+    say("waiting for the schedule to fire");
+    const first = await waitFor("a schedule to start the machine Backup", SCHEDULE_WAIT_SECONDS, async () => {
+      const executions = await listExecutions(sfn, world.estate.machines.backup);
+      return executions[0];
+    });
+    const input: unknown = JSON.parse(first.input ?? "{}");
+    return { executionArn: first.executionArn, input };
+  },
+};
+
+/** Set, manifest, verification and drill as the vault holds them. */
+export const backupIsProven: Step<World> = {
+  name: "The backup is sealed, checked and proven by a restore",
+  run: async (world, say) => {
+    const { s3, sfn } = world.clients;
+    const bucket = world.estate.vaultBucket;
+    say("dump, check and drill are running");
+    const set = await waitFor("a backup set in the vault", RUN_WAIT_SECONDS, async () => {
+      const [first] = await readRecords(s3, bucket, "sets/");
+      if (first !== undefined) return first.record as unknown as SetRecord;
+      await failWhenTheFirstRunFailed(world);
+      return undefined;
+    });
+    demand(set.state === "complete", `the first set is ${set.state}: ${JSON.stringify(set)}`);
+    const execution = await sfn.send(new DescribeExecutionCommand({ executionArn: set.executionArn }));
+    world.findings.trigger = set.trigger;
+    const manifest = await findManifest(world, set.setId);
+    const drills = await readRecords(
+      s3,
+      bucket,
+      `drills/${manifest.cadence}/${manifest.source}/${manifest.backupId}/`,
+    );
+    const drill = drills.at(-1)?.record as unknown as DrillRecord | undefined;
+    const checks = await readRecords(
+      s3,
+      bucket,
+      `verifications/${manifest.cadence}/${manifest.source}/${manifest.backupId}/`,
+    );
+    demand(checks.length > 0, "the backup has no verification record");
+    world.findings.sources[manifest.source] = summarize(manifest, drill);
+    world.firstBackup = manifest;
+    const namespaces = drill?.checkedNamespaces;
+    return {
+      backupId: manifest.backupId,
+      trigger: set.trigger,
+      input: execution.input,
+      drill: drill?.outcome,
+      namespaces,
+    };
+  },
+};
+
+function summarize(manifest: ManifestRecord, drill: DrillRecord | undefined) {
+  const sum = (field: "plainBytes" | "storedBytes") =>
+    manifest.artifacts.reduce((total, artifact) => total + artifact[field], 0);
+  return {
+    backupSeconds: (Date.parse(manifest.sealedAt) - Date.parse(manifest.startedAt)) / 1000,
+    bytes: sum("plainBytes"),
+    storedBytes: sum("storedBytes"),
+    drill: drill?.outcome ?? "not-run",
+  } as const;
+}
+
+async function findManifest(world: World, setId: string): Promise<ManifestRecord> {
+  const manifests = await readRecords(world.clients.s3, world.estate.vaultBucket, "manifests/");
+  const found = manifests
+    .map(({ record }) => record as unknown as ManifestRecord)
+    .find((one) => one.setId === setId);
+  demand(found !== undefined, `no manifest of the set ${setId} in the vault`);
+  return found;
+}
+
+async function failWhenTheFirstRunFailed(world: World): Promise<void> {
+  const [first] = await listExecutions(world.clients.sfn, world.estate.machines.backup);
+  const failed = first?.status !== undefined && !["RUNNING", "SUCCEEDED"].includes(first.status);
+  demand(!failed, `the first run ended ${first?.status}: ${first?.error} ${first?.cause}`);
+}

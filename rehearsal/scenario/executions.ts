@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionOutput,
+  ListExecutionsCommand,
+  type SFNClient,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
+
+const POLL_MS = 500;
+
+/** Asks again and again until `look` finds something; throws with `what` when the time is over. */
+export async function waitFor<T>(
+  what: string,
+  timeoutSeconds: number,
+  look: () => Promise<T | undefined>,
+): Promise<T> {
+  const deadline = Date.now() + timeoutSeconds * 1000;
+  while (Date.now() < deadline) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`Waited ${timeoutSeconds} s in vain for: ${what}.`);
+}
+
+/** Executions of a machine that match, oldest first. */
+export async function listExecutions(sfn: SFNClient, machineArn: string): Promise<DescribeExecutionOutput[]> {
+  const listed = await sfn.send(new ListExecutionsCommand({ stateMachineArn: machineArn, maxResults: 100 }));
+  const described = (listed.executions ?? []).map((execution) =>
+    sfn.send(new DescribeExecutionCommand({ executionArn: execution.executionArn })),
+  );
+  const executions = await Promise.all(described);
+  return executions.sort((one, other) => Number(one.startDate) - Number(other.startDate));
+}
+
+/** Waits for the end of an execution, whatever it is. */
+export function waitForEnd(
+  sfn: SFNClient,
+  executionArn: string,
+  timeoutSeconds: number,
+): Promise<DescribeExecutionOutput> {
+  return waitFor(`the end of ${executionArn}`, timeoutSeconds, async () => {
+    const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    return execution.status === "RUNNING" ? undefined : execution;
+  });
+}
+
+/** Starts a runbook as an operator does in the console and waits for its end. */
+export async function runRunbook(
+  sfn: SFNClient,
+  machineArn: string,
+  input: Readonly<Record<string, unknown>>,
+  timeoutSeconds: number,
+): Promise<DescribeExecutionOutput> {
+  const command = new StartExecutionCommand({ stateMachineArn: machineArn, input: JSON.stringify(input) });
+  const { executionArn = "" } = await sfn.send(command);
+  return waitForEnd(sfn, executionArn, timeoutSeconds);
+}

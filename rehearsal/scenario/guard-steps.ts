@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import type { World } from "../world/world.ts";
+import { runRunbook, waitFor } from "./executions.ts";
+import type { ManifestRecord } from "./records.ts";
+import { demand, type Step } from "./step.ts";
+import { readRecords } from "./vault-records.ts";
+
+const REPLICATION_WAIT_SECONDS = 30;
+const ALERT_WAIT_SECONDS = 60;
+const QUIET_SECONDS = 12;
+const RUNBOOK_SECONDS = 180;
+
+/** Found by key and digest: the local AWS gives a replica version ids of its own, real S3 keeps them. */
+export const replicaHoldsBackup: Step<World> = {
+  name: "The replica Region holds the backup, byte for byte",
+  run: async (world) => {
+    const manifest = firstBackup(world);
+    for (const artifact of manifest.artifacts) {
+      const bytes = await waitFor(`the replica of ${artifact.key}`, REPLICATION_WAIT_SECONDS, () =>
+        readObject(world.clients.s3Replica, world.estate.replicaBucket, artifact.key),
+      );
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      demand(
+        sha256 === artifact.sha256,
+        `the replica of ${artifact.key} has digest ${sha256}, not ${artifact.sha256}`,
+      );
+    }
+    return { artifacts: manifest.artifacts.length, bucket: world.estate.replicaBucket };
+  },
+};
+
+/** Tries to destroy the backup with the credentials of an administrator. */
+export const lockRefusesDelete: Step<World> = {
+  name: "The lock refuses a delete, a delete marker hides nothing",
+  run: async (world) => {
+    const { s3 } = world.clients;
+    const manifest = firstBackup(world);
+    const [artifact] = manifest.artifacts;
+    demand(artifact !== undefined, "the backup has no artifact");
+    const refusals = [await refusalOfDelete(s3, world.estate.vaultBucket, artifact.key, artifact.versionId)];
+    await s3.send(new DeleteObjectCommand({ Bucket: world.estate.vaultBucket, Key: manifestKey(manifest) }));
+    await s3.send(new DeleteObjectCommand({ Bucket: world.estate.vaultBucket, Key: artifact.key }));
+    const shown = await world.runCli(["show", manifest.backupId, "--json"]);
+    demand(shown.includes(manifest.backupId), `the backup is hidden behind a delete marker: ${shown}`);
+    return { refusals, lockedUntil: manifest.lockedUntil };
+  },
+};
+
+async function refusalOfDelete(
+  s3: S3Client,
+  bucket: string,
+  key: string,
+  versionId: string,
+): Promise<string> {
+  const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId });
+  const refusal = await s3.send(command).then(
+    () => undefined,
+    (error: Error) => error.name,
+  );
+  demand(refusal !== undefined, `the vault let version ${versionId} of ${key} be deleted`);
+  return refusal;
+}
+
+/** Rot that nobody saw coming: a backup that was verified once and whose artifact is no longer what it was. */
+export const corruptionRaisesOneAlert: Step<World> = {
+  name: "A corrupted artifact is refused before anything is touched, with exactly one critical alert",
+  run: async (world, say) => {
+    const rotten = await plantRottenBackup(world);
+    const input = { mode: "execute", source: rotten.source, backupId: rotten.backupId };
+    const execution = await runRunbook(
+      world.clients.sfn,
+      world.estate.machines.recover,
+      input,
+      RUNBOOK_SECONDS,
+    );
+    demand(execution.status === "FAILED", `the recovery from a rotten backup ended ${execution.status}`);
+    demand(execution.error === "IntegrityError", `it failed by ${execution.error}: ${execution.cause}`);
+    say("waiting for the alert, and that no second one follows");
+    await waitFor("the alert in the subscribed queue", ALERT_WAIT_SECONDS, async () => {
+      await world.alerts.receive();
+      return world.alerts.of(execution.executionArn ?? "").length > 0 ? true : undefined;
+    });
+    await world.alerts.listen(QUIET_SECONDS);
+    const alerts = world.alerts.of(execution.executionArn ?? "");
+    demand(
+      alerts.length === 1,
+      `${alerts.length} alerts were raised, one was expected: ${JSON.stringify(alerts)}`,
+    );
+    demand(
+      JSON.stringify(alerts[0]).toLowerCase().includes("critical"),
+      `it is not critical: ${JSON.stringify(alerts)}`,
+    );
+    demand(world.prober.answersNow(), "the app was stopped for a recovery that was refused");
+    return { error: execution.error, cause: execution.cause, alerts };
+  },
+};
+
+/** A copy of the first backup under a new id in which one bit of one artifact is flipped; its digests are the old ones. */
+async function plantRottenBackup(world: World): Promise<ManifestRecord> {
+  const { s3 } = world.clients;
+  const bucket = world.estate.vaultBucket;
+  const first = firstBackup(world);
+  const backupId = first.backupId.replace(/-.*$/, "-r0ttenbyte");
+  const largest = first.artifacts.reduce((one, other) => (other.storedBytes > one.storedBytes ? other : one));
+  const bytes = await readVersion(s3, bucket, largest.key, largest.versionId);
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+  const key = largest.key.replace(first.backupId, backupId);
+  const { VersionId: versionId = "" } = await s3.send(
+    new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }),
+  );
+  const artifacts = first.artifacts.map((one) => (one === largest ? { ...one, key, versionId } : one));
+  const rotten = { ...first, backupId, artifacts };
+  await putJson(s3, bucket, manifestKey(rotten), rotten);
+  for (const prefix of ["verifications", "drills"]) await copyRecords(world, prefix, first, backupId);
+  return rotten;
+}
+
+async function copyRecords(
+  world: World,
+  prefix: string,
+  first: ManifestRecord,
+  backupId: string,
+): Promise<void> {
+  const { s3 } = world.clients;
+  const bucket = world.estate.vaultBucket;
+  const records = await readRecords(
+    s3,
+    bucket,
+    `${prefix}/${first.cadence}/${first.source}/${first.backupId}/`,
+  );
+  for (const { key, record } of records) {
+    const copy = JSON.parse(JSON.stringify(record).replaceAll(first.backupId, backupId));
+    await putJson(s3, bucket, key.replace(first.backupId, backupId), copy);
+  }
+}
+
+async function putJson(s3: S3Client, bucket: string, key: string, value: unknown): Promise<void> {
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: JSON.stringify(value) }));
+}
+
+async function readVersion(
+  s3: S3Client,
+  bucket: string,
+  key: string,
+  versionId: string,
+): Promise<Uint8Array> {
+  const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
+  return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+}
+
+async function readObject(s3: S3Client, bucket: string, key: string): Promise<Uint8Array | undefined> {
+  const versions = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key }));
+  const version = versions.Versions?.find((one) => one.Key === key);
+  return version?.VersionId === undefined ? undefined : readVersion(s3, bucket, key, version.VersionId);
+}
+
+function manifestKey({ cadence, source, backupId }: ManifestRecord): string {
+  return `manifests/${cadence}/${source}/${backupId}.json`;
+}
+
+function firstBackup(world: World): ManifestRecord {
+  demand(world.firstBackup !== undefined, "there is no first backup");
+  return world.firstBackup;
+}

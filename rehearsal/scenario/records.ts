@@ -1,0 +1,41 @@
+/** What the scenario reads of the stored contracts (docs/adr/0001), written down here a second time on purpose. */
+export interface ManifestRecord {
+  backupId: string;
+  setId: string;
+  cadence: string;
+  source: string;
+  to: { at: string; log?: string };
+  startedAt: string;
+  sealedAt: string;
+  artifacts: {
+    name: string;
+    key: string;
+    versionId: string;
+    sha256: string;
+    plainBytes: number;
+    storedBytes: number;
+  }[];
+  lockedUntil: string;
+}
+
+export interface SetRecord {
+  setId: string;
+  state: "complete" | "incomplete";
+  trigger: string;
+  startedAt: string;
+  endedAt: string;
+  executionArn: string;
+}
+
+export interface DrillRecord {
+  outcome: "identical" | "replayed" | "different" | "not-run";
+  checkedNamespaces: number;
+}
+
+export interface RecoveryRecord {
+  runId: string;
+  recoversTo: string;
+  rtoSeconds: number;
+  steps: { name: string; seconds: number }[];
+  comparison: { outcome: string };
+}
