@@ -13,7 +13,11 @@ export interface ConnectAttempt {
 interface SshFailure extends Error {
   readonly level?: string;
   readonly code?: string;
+  readonly reason?: number;
 }
+
+/** Reason code of SSH_MSG_CHANNEL_OPEN_FAILURE, RFC 4254 §5.1. */
+const ADMINISTRATIVELY_PROHIBITED = 1;
 
 /** Of a failure before the connection was ready: HOST_KEY_CHANGED, AUTH_FAILED or UNREACHABLE. */
 export function translateConnectError(error: unknown, attempt: ConnectAttempt): SourceError {
@@ -33,11 +37,11 @@ export function translateConnectError(error: unknown, attempt: ConnectAttempt): 
 
 /** Of a port that the host would not connect to: UNREACHABLE. */
 export function translateForwardError(error: unknown, target: string, where: string): SourceError {
-  const { message } = asFailure(error);
-  const forbidden = /administratively prohibited|open failed: .*prohibited/i.test(message);
-  const advice = forbidden
-    ? "Allow it by permitopen in the key's line of authorized_keys."
-    : "Check that the server runs and listens there, as seen from the host.";
+  const { message, reason } = asFailure(error);
+  const advice =
+    reason === ADMINISTRATIVELY_PROHIBITED
+      ? "Allow it by permitopen in the key's line of authorized_keys."
+      : "Check that the server runs and listens there, as seen from the host.";
   return new SourceError(
     "UNREACHABLE",
     `The host ${where} would not connect to ${target}: got "${message}", expected an open port. ${advice}`,
