@@ -1,0 +1,38 @@
+import type { Retrier } from "./asl.ts";
+
+/** A service that was briefly not there. Source: Step Functions' guide, "Handle transient Lambda service exceptions". */
+export const LAMBDA_FAULTS = [
+  "Lambda.ServiceException",
+  "Lambda.AWSLambdaException",
+  "Lambda.SdkClientException",
+  "Lambda.TooManyRequestsException",
+];
+
+/** RunTask itself failed: no worker was started. */
+export const LAUNCH_FAULTS = ["ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"];
+
+/**
+ * Never repeated: damaged bytes stay damaged, a refusal stays refused, and who was asked to stop stops. It
+ * stands first because Step Functions takes the first retrier that names the error.
+ */
+const NEVER: Retrier = {
+  ErrorEquals: ["IntegrityError", "RefusedError", "Cancelled", "ConfigError"],
+  MaxAttempts: 0,
+};
+
+const FAULTS_OF_SERVICES: Retrier = {
+  ErrorEquals: [...LAMBDA_FAULTS, ...LAUNCH_FAULTS],
+  IntervalSeconds: 5,
+  BackoffRate: 2,
+  MaxAttempts: 3,
+};
+
+/** The step changes nothing by being repeated: a source or a vault that was briefly away is asked again. */
+export const RETRY_WORK: readonly Retrier[] = [
+  NEVER,
+  { ErrorEquals: ["SourceError", "VaultError"], IntervalSeconds: 5, BackoffRate: 2, MaxAttempts: 2 },
+  FAULTS_OF_SERVICES,
+];
+
+/** The step overwrites: only what cannot have begun is started again; the rest is for an operator to resume. */
+export const RETRY_LAUNCH: readonly Retrier[] = [NEVER, FAULTS_OF_SERVICES];

@@ -1,0 +1,133 @@
+import { LAMBDA_LIMIT_SECONDS, type MachineBindings } from "../bindings.ts";
+import {
+  type Catcher,
+  choose,
+  evaluate,
+  type Json,
+  type JsonObject,
+  type Retrier,
+  type States,
+  type TaskState,
+  when,
+} from "./asl.ts";
+
+const INVOKE = "arn:aws:states:::lambda:invoke";
+const INVOKE_AND_WAIT = `${INVOKE}.waitForTaskToken`;
+const RUN_AND_WAIT = "arn:aws:states:::ecs:runTask.waitForTaskToken";
+
+/** JSONata: the execution as the protocol's `execution`. */
+export const EXECUTION =
+  '{ "executionArn": $states.context.Execution.Id, "startedAt": $states.context.Execution.StartTime }';
+
+/** What all kinds of work have in common. `request` is a JSONata expression that makes the protocol's request. */
+export interface Step {
+  readonly comment: string;
+  readonly request: string;
+  readonly timeoutSeconds: number;
+  readonly retry: readonly Retrier[];
+  readonly catch: readonly Catcher[];
+  readonly next: string;
+  readonly assign?: JsonObject;
+  readonly output?: Json;
+}
+
+type Role = keyof MachineBindings["tasks"]["definitions"];
+
+/** A short control function: its return value is the answer. */
+export function callFunction(functionArn: string, step: Step): TaskState {
+  return {
+    ...described(step),
+    Resource: INVOKE,
+    Arguments: { FunctionName: functionArn, Payload: evaluate(step.request) },
+    TimeoutSeconds: step.timeoutSeconds,
+  };
+}
+
+/** Work in a function that answers by the task token. It cannot outlast the longest run of a function. */
+export function workOnLambda(functionArn: string, heartbeatSeconds: number, step: Step): TaskState {
+  const timeoutSeconds = Math.min(step.timeoutSeconds, LAMBDA_LIMIT_SECONDS);
+  return {
+    ...described(step),
+    Resource: INVOKE_AND_WAIT,
+    Arguments: { FunctionName: functionArn, Payload: evaluate(withToken(step.request)) },
+    ...limits(timeoutSeconds, heartbeatSeconds),
+  };
+}
+
+/** Work in a Fargate task that finds its request in `JOB_REQUEST` and answers by the task token. */
+export function workOnFargate(bindings: MachineBindings, definition: string, step: Step): TaskState {
+  const { tasks, waits } = bindings;
+  return {
+    ...described(step),
+    Resource: RUN_AND_WAIT,
+    Arguments: {
+      LaunchType: "FARGATE",
+      Cluster: tasks.clusterArn,
+      TaskDefinition: definition,
+      PropagateTags: "TASK_DEFINITION",
+      NetworkConfiguration: {
+        AwsvpcConfiguration: {
+          Subnets: tasks.subnetIds,
+          SecurityGroups: [tasks.securityGroupId],
+          AssignPublicIp: tasks.assignPublicIp,
+        },
+      },
+      Overrides: {
+        ContainerOverrides: [
+          {
+            Name: tasks.containerName,
+            Environment: [{ Name: "JOB_REQUEST", Value: evaluate(`$string(${withToken(step.request)})`) }],
+          },
+        ],
+      },
+    },
+    ...limits(step.timeoutSeconds, waits.heartbeatSeconds),
+  };
+}
+
+/**
+ * The same work on whichever compute `computeExpression` names: a Choice called `name`, then `name on Lambda`
+ * or `name on Fargate`.
+ */
+export function workByCompute(
+  bindings: MachineBindings,
+  name: string,
+  role: Role,
+  computeExpression: string,
+  step: Step,
+): States {
+  const onLambda = `${name} on Lambda`;
+  const onFargate = `${name} on Fargate`;
+  return {
+    [name]: choose(
+      `${step.comment} The source's configuration says where.`,
+      [when("Small sources run as a function", `${computeExpression} = "lambda"`, onLambda)],
+      onFargate,
+    ),
+    [onLambda]: workOnLambda(bindings.functions[role], bindings.waits.heartbeatSeconds, step),
+    [onFargate]: workOnFargate(bindings, bindings.tasks.definitions[role], step),
+  };
+}
+
+function described(step: Step) {
+  return {
+    Type: "Task" as const,
+    Comment: step.comment,
+    Retry: step.retry,
+    Catch: step.catch,
+    ...(step.assign ? { Assign: step.assign } : {}),
+    ...(step.output === undefined ? {} : { Output: step.output }),
+    Next: step.next,
+  };
+}
+
+function limits(timeoutSeconds: number, heartbeatSeconds: number) {
+  return {
+    TimeoutSeconds: timeoutSeconds,
+    HeartbeatSeconds: Math.max(1, Math.min(heartbeatSeconds, Math.floor(timeoutSeconds / 5))),
+  };
+}
+
+function withToken(request: string): string {
+  return `$merge([${request}, { "taskToken": $states.context.Task.Token }])`;
+}
