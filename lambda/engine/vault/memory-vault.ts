@@ -63,8 +63,10 @@ export class MemoryVault implements Vault {
     return newest && { ref: { key, versionId: newest.versionId }, bytes: Buffer.from(newest.bytes) };
   }
 
-  async *list(prefix: string, signal: AbortSignal): AsyncIterable<ListedObject> {
-    const found = [...this.#versions].filter(([key]) => key.startsWith(prefix)).sort(byKey);
+  async *list(prefix: string, signal: AbortSignal, after = ""): AsyncIterable<ListedObject> {
+    const found = [...this.#versions]
+      .filter(([key]) => key.startsWith(prefix) && compareKeys(key, after) > 0)
+      .sort(byKey);
     for (const [key, versions] of found) {
       throwIfAborted(signal);
       const newest = versions.at(-1);
@@ -119,5 +121,10 @@ export class MemoryVault implements Vault {
 }
 
 function byKey([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return compareKeys(left, right);
+}
+
+/** By UTF-8 bytes, as S3 orders keys. */
+function compareKeys(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }

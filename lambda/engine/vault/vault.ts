@@ -29,16 +29,19 @@ export interface Vault {
   commit(key: string, bytes: Uint8Array, options: PutOptions): Promise<ObjectRef>;
   /** The bytes of that very version, whether or not a delete marker hides it. */
   read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** The newest version's bytes and id, or undefined. */
+  /** The newest version's bytes and id, whether or not a delete marker hides it, or undefined. */
   readLatest(key: string, signal: AbortSignal): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined>;
-  /** Keys under a prefix, in key order. */
-  list(prefix: string, signal: AbortSignal): AsyncIterable<ListedObject>;
+  /** Keys under a prefix, in key order, also those that a delete marker hides; only keys after `after`. */
+  list(prefix: string, signal: AbortSignal, after?: string): AsyncIterable<ListedObject>;
 }
 
 /** The small unlocked, versioned bucket for what changes; compare-and-set by ETag. */
 export interface StateStore {
   read(key: string, signal: AbortSignal): Promise<{ value: unknown; etag: string } | undefined>;
-  /** False when the key is taken (If-None-Match). */
+  /**
+   * False when the key is taken (If-None-Match). That may be by an earlier attempt of this very call whose answer
+   * was lost: read it and compare, where it matters who took it.
+   */
   create(key: string, value: unknown, signal: AbortSignal): Promise<boolean>;
   /** False when it changed since `etag` was read (If-Match). */
   replace(key: string, value: unknown, etag: string, signal: AbortSignal): Promise<boolean>;
