@@ -1,0 +1,84 @@
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { makeS3Client } from "../../../lambda/engine/vault/s3-client.ts";
+import { S3State } from "../../../lambda/engine/vault/s3-state.ts";
+import { S3Vault } from "../../../lambda/engine/vault/s3-vault.ts";
+import type { ObjectRef } from "../../../lambda/engine/vault/vault.ts";
+import { type FaultyProxy, startFaultyProxy } from "../../support/faulty-proxy.ts";
+import { startTestAws } from "../../support/local-aws.ts";
+import type { StateUnderTest } from "./state-contract.ts";
+import type { VaultUnderTest } from "./vault-contract.ts";
+
+const BUCKET = "vault-under-test";
+
+export interface S3VaultUnderTest extends VaultUnderTest {
+  readonly vault: S3Vault;
+  /** Between the vault and the server; the back doors go past it. */
+  readonly proxy: FaultyProxy;
+}
+
+/** A vault on a fresh local AWS: bucket with lock and versions, reached through a faulty proxy. */
+export async function startS3Vault(): Promise<S3VaultUnderTest> {
+  const aws = await startTestAws();
+  const proxy = await startFaultyProxy(aws.endpoint);
+  const direct = makeS3Client(aws.client);
+  const client = makeS3Client({ ...aws.client, endpoint: proxy.endpoint });
+  await direct.send(new CreateBucketCommand({ Bucket: BUCKET, ObjectLockEnabledForBucket: true }));
+  return {
+    vault: new S3Vault({ client, bucket: BUCKET, lockMode: "COMPLIANCE" }),
+    proxy,
+    putDeleteMarker: async (key) => {
+      await direct.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
+    },
+    deleteVersion: async (ref: ObjectRef) => {
+      await direct.send(
+        new DeleteObjectCommand({
+          Bucket: BUCKET,
+          Key: ref.key,
+          VersionId: ref.versionId,
+          BypassGovernanceRetention: true,
+        }),
+      );
+    },
+    leftovers: (prefix) => findLeftovers(direct, prefix),
+    async [Symbol.asyncDispose]() {
+      client.destroy();
+      direct.destroy();
+      await proxy[Symbol.asyncDispose]();
+      await aws[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function findLeftovers(client: S3Client, prefix: string): Promise<string[]> {
+  const { Versions = [] } = await client.send(
+    new ListObjectVersionsCommand({ Bucket: BUCKET, Prefix: prefix }),
+  );
+  const { Uploads = [] } = await client.send(
+    new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: prefix }),
+  );
+  return [...Versions, ...Uploads].map(({ Key = "" }) => Key).filter((key) => key.startsWith(prefix));
+}
+
+/** A state bucket on a fresh local AWS. */
+export async function startS3State(): Promise<StateUnderTest> {
+  const aws = await startTestAws();
+  const client = makeS3Client(aws.client);
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  await client.send(
+    new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration: { Status: "Enabled" } }),
+  );
+  return {
+    state: new S3State({ client, bucket: BUCKET }),
+    async [Symbol.asyncDispose]() {
+      client.destroy();
+      await aws[Symbol.asyncDispose]();
+    },
+  };
+}
