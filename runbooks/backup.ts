@@ -39,7 +39,7 @@ function claimStates(bindings: MachineBindings): States {
   return {
     "Claim the slot": callFunction(bindings.functions.writer, {
       comment: "Claims the slot and its sources, so that nobody else makes the same backup.",
-      request: `{ "job": "claim", "execution": ${EXECUTION}, "cadence": $states.input.cadence, "sources": $states.input.sources, "slot": $states.input.slot }`,
+      request: `{ "job": "claim", "execution": ${EXECUTION}, "cadence": $states.input.cadence, "sources": $states.input.sources, "slot": $states.input.slot, "trigger": $states.input.trigger }`,
       timeoutSeconds: bindings.waits.controlSeconds,
       retry: RETRY_WORK,
       catch: catchAll("claim", "The claim failed"),
@@ -118,26 +118,36 @@ function eachSource(bindings: MachineBindings): MapState {
 }
 
 function dumpStates(bindings: MachineBindings): States {
-  return workByCompute(bindings, "Dump", "writer", "$item.compute", {
-    comment: "Reads the source as a stream into the vault; the manifest, written last, seals the backup.",
-    request: `{ "job": "dump", "run": $run, "source": $item.source, "drillDue": $item.drillDue }`,
-    timeoutSeconds: bindings.waits.dumpSeconds,
-    retry: RETRY_WORK,
-    catch: catchAll("dump", FAILED),
-    next: "Check",
-    assign: { backup: evaluate("$states.result.backup"), major: evaluate("$states.result.major") },
-  });
+  return workByCompute(
+    bindings,
+    "Dump",
+    { role: "writer", compute: "$item.compute" },
+    {
+      comment: "Reads the source as a stream into the vault; the manifest, written last, seals the backup.",
+      request: `{ "job": "dump", "run": $run, "source": $item.source, "drillDue": $item.drillDue }`,
+      timeoutSeconds: bindings.waits.dumpSeconds,
+      retry: RETRY_WORK,
+      catch: catchAll("dump", FAILED),
+      next: "Check",
+      assign: { backup: evaluate("$states.result.backup"), major: evaluate("$states.result.major") },
+    },
+  );
 }
 
 function checkStates(bindings: MachineBindings): States {
-  return workByCompute(bindings, "Check", "checker", "$item.compute", {
-    comment: "Reads every stored artifact again by its version and compares size and digest.",
-    request: `{ "job": "check", "backup": $backup, "drillDue": $item.drillDue }`,
-    timeoutSeconds: bindings.waits.checkSeconds,
-    retry: RETRY_WORK,
-    catch: catchAll("check", FAILED, { backup: evaluate("$backup") }),
-    next: "Is a drill due?",
-  });
+  return workByCompute(
+    bindings,
+    "Check",
+    { role: "checker", compute: "$item.compute" },
+    {
+      comment: "Reads every stored artifact again by its version and compares size and digest.",
+      request: `{ "job": "check", "backup": $backup, "drillDue": $item.drillDue }`,
+      timeoutSeconds: bindings.waits.checkSeconds,
+      retry: RETRY_WORK,
+      catch: catchAll("check", FAILED, { backup: evaluate("$backup") }),
+      next: "Is a drill due?",
+    },
+  );
 }
 
 function drillStates(bindings: MachineBindings): States {

@@ -32,7 +32,7 @@ export function catchAll(step: string, next: string, more: JsonObject = {}): rea
   return [{ ErrorEquals: ["States.ALL"], Output: { ...describeFailure(step), ...more }, Next: next }];
 }
 
-/** Catches as `catchAll` and also keeps the failure, with what follows from it, in variables. */
+/** Catches `errors` and keeps the failure in `$failure`, with what follows from it in further variables. */
 export function catchInto(
   step: string,
   next: string,

@@ -1,7 +1,7 @@
 import type { Retrier } from "./asl.ts";
 
 /** A service that was briefly not there. Source: Step Functions' guide, "Handle transient Lambda service exceptions". */
-export const LAMBDA_FAULTS = [
+const LAMBDA_FAULTS = [
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",
@@ -9,7 +9,7 @@ export const LAMBDA_FAULTS = [
 ];
 
 /** RunTask itself failed: no worker was started. */
-export const LAUNCH_FAULTS = ["ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"];
+const LAUNCH_FAULTS = ["ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"];
 
 /**
  * Never repeated: damaged bytes stay damaged, a refusal stays refused, and who was asked to stop stops. It
@@ -34,5 +34,15 @@ export const RETRY_WORK: readonly Retrier[] = [
   FAULTS_OF_SERVICES,
 ];
 
+/** After these no worker was started, so that nothing can have been changed. */
+export const NOT_STARTED = [
+  "ECS.AmazonECSException",
+  "ECS.ThrottlingException",
+  "Lambda.TooManyRequestsException",
+];
+
 /** The step overwrites: only what cannot have begun is started again; the rest is for an operator to resume. */
-export const RETRY_LAUNCH: readonly Retrier[] = [NEVER, FAULTS_OF_SERVICES];
+export const RETRY_LAUNCH: readonly Retrier[] = [
+  NEVER,
+  { ErrorEquals: NOT_STARTED, IntervalSeconds: 5, BackoffRate: 2, MaxAttempts: 3 },
+];

@@ -1,6 +1,7 @@
 import { LAMBDA_LIMIT_SECONDS, type MachineBindings } from "../bindings.ts";
 import {
   type Catcher,
+  type ChoiceRule,
   choose,
   evaluate,
   type Json,
@@ -14,6 +15,8 @@ import {
 const INVOKE = "arn:aws:states:::lambda:invoke";
 const INVOKE_AND_WAIT = `${INVOKE}.waitForTaskToken`;
 const RUN_AND_WAIT = "arn:aws:states:::ecs:runTask.waitForTaskToken";
+
+const HUMAN_MARGIN_SECONDS = 60;
 
 /** JSONata: the execution as the protocol's `execution`. */
 export const EXECUTION =
@@ -85,15 +88,20 @@ export function workOnFargate(bindings: MachineBindings, definition: string, ste
   };
 }
 
-/**
- * The same work on whichever compute `computeExpression` names: a Choice called `name`, then `name on Lambda`
- * or `name on Fargate`.
- */
+/** Where work may run: the same job by a function or a task of one role. */
+export interface Place {
+  readonly role: Role;
+  /** JSONata: `"lambda"` or `"fargate"`. */
+  readonly compute: string;
+  /** Rules that come before the choice of compute, such as one that skips work that is done. */
+  readonly before?: readonly ChoiceRule[];
+}
+
+/** Work on whichever compute the source has: a Choice called `name`, then `name on Lambda` or `name on Fargate`. */
 export function workByCompute(
   bindings: MachineBindings,
   name: string,
-  role: Role,
-  computeExpression: string,
+  { role, compute, before = [] }: Place,
   step: Step,
 ): States {
   const onLambda = `${name} on Lambda`;
@@ -101,11 +109,25 @@ export function workByCompute(
   return {
     [name]: choose(
       `${step.comment} The source's configuration says where.`,
-      [when("Small sources run as a function", `${computeExpression} = "lambda"`, onLambda)],
+      [...before, when("Small sources run as a function", `${compute} = "lambda"`, onLambda)],
       onFargate,
     ),
     [onLambda]: workOnLambda(bindings.functions[role], bindings.waits.heartbeatSeconds, step),
     [onFargate]: workOnFargate(bindings, bindings.tasks.definitions[role], step),
+  };
+}
+
+/**
+ * Hands a question to a human and waits for the token's answer. People send no heartbeats, so theirs is the
+ * whole wait; the time-out lies behind it because the language demands a shorter heartbeat.
+ */
+export function askHuman(functionArn: string, step: Step): TaskState {
+  return {
+    ...described(step),
+    Resource: INVOKE_AND_WAIT,
+    Arguments: { FunctionName: functionArn, Payload: evaluate(withToken(step.request)) },
+    TimeoutSeconds: step.timeoutSeconds + HUMAN_MARGIN_SECONDS,
+    HeartbeatSeconds: step.timeoutSeconds,
   };
 }
 
