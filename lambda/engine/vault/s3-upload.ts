@@ -8,6 +8,7 @@ import {
   ListObjectVersionsCommand,
   type ObjectLockMode,
   PutObjectCommand,
+  PutObjectRetentionCommand,
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
@@ -124,6 +125,7 @@ function makeSending(upload: Upload, failure: AbortController, sent: (part: Part
       const Parts = parts.toSorted((left, right) => (left.PartNumber ?? 0) - (right.PartNumber ?? 0));
       const ref = await completeUpload(upload, uploadId, Parts, bytes);
       uploadId = undefined;
+      await lockVersion(upload, ref);
       return ref;
     },
     async abandon(cause: unknown): Promise<void> {
@@ -160,6 +162,18 @@ async function completeUpload(
     if (completed !== undefined) return completed;
     throw translateS3Error(error, callOf({ ...upload, signal: undefined }, "complete the upload of"));
   }
+}
+
+/** Says the lock again: not every server keeps the one that an upload was opened with, and an artifact is never unlocked. */
+async function lockVersion(upload: Upload, ref: ObjectRef): Promise<void> {
+  const { ObjectLockMode: Mode, ObjectLockRetainUntilDate: RetainUntilDate } = upload.lock;
+  const command = new PutObjectRetentionCommand({
+    Bucket: upload.bucket,
+    Key: ref.key,
+    VersionId: ref.versionId,
+    Retention: { Mode, RetainUntilDate },
+  });
+  await upload.client.send(command).catch(translating(upload, "lock"));
 }
 
 async function findCompleted(upload: Upload, bytes: number): Promise<ObjectRef | undefined> {
