@@ -1,0 +1,93 @@
+import { Stack, Validations } from "aws-cdk-lib";
+import {
+  ContainerDependencyCondition,
+  ContainerImage,
+  CpuArchitecture,
+  FargateTaskDefinition,
+  LogDriver,
+  OperatingSystemFamily,
+} from "aws-cdk-lib/aws-ecs";
+import type { IRole, Role } from "aws-cdk-lib/aws-iam";
+import type { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { WORKER_BOOTSTRAP } from "./bootstrap.ts";
+import { EstateLogs } from "./estate-logs.ts";
+import { workerEnvironment } from "./lambda-worker.ts";
+import type { EstateStores } from "./stores.ts";
+import type { WorkerBundleAsset } from "./worker-bundle-asset.ts";
+
+/** Node 24 and the AWS SDK without a build of our own. */
+export const WORKER_IMAGE = "public.ecr.aws/lambda/nodejs:24";
+/** Runbooks put JOB_REQUEST into the container of this name. */
+export const WORKER_CONTAINER = "worker";
+
+/** A server beside the worker in the same task, gone with it. */
+export interface Sidecar {
+  readonly image: string;
+  readonly port: number;
+  readonly command: readonly string[];
+}
+
+export interface FargateWorkerProps {
+  readonly family: string;
+  readonly estate: Estate;
+  readonly stores: EstateStores;
+  readonly role: Role;
+  readonly executionRole: IRole;
+  readonly bundle: WorkerBundleAsset;
+  readonly sidecar?: Sidecar;
+}
+
+const PLAIN = { cpu: 1024, memoryLimitMiB: 2048 } as const;
+const WITH_SERVER = { cpu: 2048, memoryLimitMiB: 8192, ephemeralStorageGiB: 100 } as const;
+
+/** The task definition of one role: the worker bundle on a stock image, with a drill server beside it or none. */
+export class FargateWorker extends FargateTaskDefinition {
+  constructor(scope: Construct, id: string, props: FargateWorkerProps) {
+    super(scope, id, {
+      ...(props.sidecar === undefined ? PLAIN : WITH_SERVER),
+      family: props.family,
+      runtimePlatform: {
+        cpuArchitecture: CpuArchitecture.ARM64,
+        operatingSystemFamily: OperatingSystemFamily.LINUX,
+      },
+      taskRole: props.role.withoutPolicyUpdates(),
+      executionRole: props.executionRole,
+    });
+    const { group } = new EstateLogs(this, "Logs", props.stores.operationsKeyArn);
+    const worker = this.addContainer("Worker", {
+      containerName: WORKER_CONTAINER,
+      image: ContainerImage.fromRegistry(WORKER_IMAGE),
+      entryPoint: ["node", "-e", WORKER_BOOTSTRAP],
+      command: [],
+      environment: taskEnvironment(props),
+      logging: LogDriver.awsLogs({ logGroup: group, streamPrefix: WORKER_CONTAINER }),
+    });
+    if (props.sidecar !== undefined) {
+      const server = this.addContainer("DrillServer", {
+        containerName: "drill-server",
+        image: ContainerImage.fromRegistry(props.sidecar.image),
+        command: [...props.sidecar.command],
+        logging: LogDriver.awsLogs({ logGroup: group, streamPrefix: "drill-server" }),
+      });
+      worker.addContainerDependencies({ container: server, condition: ContainerDependencyCondition.START });
+    }
+    Validations.of(this).acknowledge({
+      id: "AwsSolutions-ECS2",
+      reason: "The variables are names of buckets and digests; secrets are read by the worker by their ARN.",
+    });
+  }
+}
+
+function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
+  const drill = props.sidecar && { DRILL_HOST: "127.0.0.1", DRILL_PORT: String(props.sidecar.port) };
+  return {
+    ...drill,
+    ...workerEnvironment(props.estate, props.stores),
+    AWS_REGION: Stack.of(props.bundle).region,
+    BUNDLE_BUCKET: props.bundle.bucketName,
+    BUNDLE_KEY: props.bundle.key,
+    BUNDLE_SHA256: props.bundle.sha256,
+    NODE_PATH: "/var/runtime/node_modules",
+  };
+}

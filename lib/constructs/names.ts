@@ -1,0 +1,58 @@
+import { Aws } from "aws-cdk-lib";
+import { ConfigError } from "../../lambda/engine/model/errors.ts";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+
+const BUCKET_NAME_LIMIT = 63;
+const ACCOUNT_DIGITS = 12;
+
+/** Names that stacks of two Regions agree on without asking each other. Never renamed: they are deployed. */
+export interface EstateNames {
+  readonly replicaBucket: string;
+  /** `alias/…` of the replica's key. */
+  readonly replicaKeyAlias: string;
+  readonly replicationRole: string;
+  readonly keyAdminRole: string;
+}
+
+/**
+ * The fixed names of an estate, made of its name, its Regions and the account (a token).
+ * Throws `ConfigError` when the replica bucket's name would pass S3's 63 characters.
+ */
+export function nameEstate(estate: Estate): EstateNames {
+  const { primary, replica } = estate.regions;
+  const longest = `${estate.name}-replica--${replica}`.length + ACCOUNT_DIGITS;
+  if (longest > BUCKET_NAME_LIMIT) {
+    throw new ConfigError(
+      "INVALID_CONFIG",
+      `The replica bucket of the estate "${estate.name}" would have a name of ${longest} characters; S3 allows ${BUCKET_NAME_LIMIT}. Shorten name by ${longest - BUCKET_NAME_LIMIT}.`,
+    );
+  }
+  return {
+    replicaBucket: `${estate.name}-replica-${Aws.ACCOUNT_ID}-${replica}`,
+    replicaKeyAlias: `alias/${estate.name}-replica`,
+    replicationRole: `${estate.name}-${primary}-replication`,
+    keyAdminRole: `${estate.name}-${primary}-key-admin`,
+  };
+}
+
+/** ARN of a role of this account by its fixed name. */
+export function roleArn(roleName: string): string {
+  return `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/${roleName}`;
+}
+
+/** Who may do what destroys: the key admin, and CloudFormation by the role of the standard CDK bootstrap. */
+export function destroyerArns(names: EstateNames): string[] {
+  return [roleArn(names.keyAdminRole), roleArn(`cdk-*-cfn-exec-role-${Aws.ACCOUNT_ID}-*`)];
+}
+
+export type MachineName = "backup" | "recover" | "approve";
+
+/** ARN of a machine of this estate by its name, so that a worker's role needs no reference to the machine. */
+export function machineArn(estate: Estate, machine: MachineName): string {
+  return `arn:${Aws.PARTITION}:states:${estate.regions.primary}:${Aws.ACCOUNT_ID}:stateMachine:${estate.name}-${machine}`;
+}
+
+/** ARN pattern of the executions of a machine of this estate. */
+export function executionArns(estate: Estate, machine: MachineName): string {
+  return `arn:${Aws.PARTITION}:states:${estate.regions.primary}:${Aws.ACCOUNT_ID}:execution:${estate.name}-${machine}:*`;
+}

@@ -1,0 +1,69 @@
+import { Aws, Duration } from "aws-cdk-lib";
+import { Rule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { DeadLetterAlarm } from "./dead-letter-alarm.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { attachGrants, type Grant } from "./grant.ts";
+import { LambdaWorker } from "./lambda-worker.ts";
+import type { EstateStores } from "./stores.ts";
+
+const RETRIES = 8;
+const LATEST_REACTION = Duration.hours(2);
+
+export interface ReactionPattern {
+  readonly source: readonly string[];
+  readonly detailType: readonly string[];
+  readonly detail: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ReactionProps {
+  readonly estate: Estate;
+  readonly stores: EstateStores;
+  readonly handlersFolder: string;
+  readonly entry: "publisher" | "taskStopped";
+  readonly pattern: ReactionPattern;
+  readonly description: string;
+  readonly grants: readonly Grant[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly topic: ITopic;
+}
+
+/** A rule, the function it calls, and the alarm for the day on which that fails. */
+export class Reaction extends Construct {
+  constructor(scope: Construct, id: string, props: ReactionProps) {
+    super(scope, id);
+    const role = new Role(this, "Role", {
+      description: props.description,
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+    });
+    const deadLetters = new DeadLetters(this, "DeadLetters");
+    const worker = new LambdaWorker(this, "Function", { ...props, role, size: "short" });
+    worker.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: LATEST_REACTION });
+    attachGrants(this, "Grants", role, props.grants);
+    const rule = new Rule(this, "Rule", {
+      description: props.description,
+      eventPattern: {
+        account: [Aws.ACCOUNT_ID],
+        source: [...props.pattern.source],
+        detailType: [...props.pattern.detailType],
+        detail: props.pattern.detail,
+      },
+    });
+    rule.addTarget(
+      new LambdaFunction(worker, {
+        deadLetterQueue: deadLetters,
+        retryAttempts: RETRIES,
+        maxEventAge: LATEST_REACTION,
+      }),
+    );
+    new DeadLetterAlarm(this, "Alarm", {
+      queueName: deadLetters.queueName,
+      description: `The estate ${props.estate.name} could not react to an event: ${props.description}. Read the message in the queue and the function's log.`,
+      topic: props.topic,
+    });
+  }
+}

@@ -1,0 +1,179 @@
+import { Aws } from "aws-cdk-lib";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { Grant } from "./grant.ts";
+import { executionArns, type MachineName, machineArn } from "./names.ts";
+import type { EstateStores } from "./stores.ts";
+
+/** Roles of the blueprint that have something to run. */
+export type WorkerRole = "writer" | "checker" | "drill" | "restorer" | "approver";
+
+const PUT_LOCKED = ["s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"] as const;
+const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
+
+/**
+ * Exactly what each role may do. Not one of them may delete, shorten a lock or change a bucket or key.
+ *
+ * | role | vault reads | vault writes | state | host secrets |
+ * |---|---|---|---|---|
+ * | writer | manifests, sets | data, manifests, sets | claims | yes |
+ * | checker | data, manifests | verifications | | |
+ * | drill | data, manifests | drills | | |
+ * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
+ * | approver | | | approvals | |
+ */
+export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStores): Grant[] {
+  switch (role) {
+    case "writer":
+      return [
+        readVault(stores, ["manifests", "sets"]),
+        writeVault(stores, ["data", "manifests", "sets"]),
+        listBucket(stores.vaultBucketArn),
+        useVaultKey(stores),
+        ...changeState(stores, ["claims"]),
+        seeExecutions(estate),
+        openSources(estate),
+        answer(estate, ["backup"]),
+      ];
+    case "checker":
+      return [
+        readVault(stores, ["data", "manifests"]),
+        writeVault(stores, ["verifications"]),
+        listBucket(stores.vaultBucketArn),
+        useVaultKey(stores),
+        answer(estate, ["backup"]),
+      ];
+    case "drill":
+      return [
+        readVault(stores, ["data", "manifests"]),
+        writeVault(stores, ["drills"]),
+        listBucket(stores.vaultBucketArn),
+        useVaultKey(stores),
+        answer(estate, ["backup"]),
+      ];
+    case "restorer":
+      return [
+        readVault(stores, ["data", "manifests", "sets", "verifications", "drills", "recoveries"]),
+        writeVault(stores, ["verifications", "recoveries"]),
+        listBucket(stores.vaultBucketArn),
+        useVaultKey(stores),
+        ...changeState(stores, ["claims", "runs"]),
+        putState(stores, ["approvals"]),
+        seeExecutions(estate),
+        openSources(estate),
+        answer(estate, ["recover"]),
+      ];
+    case "approver":
+      return [...changeState(stores, ["approvals"]), seeExecutions(estate), answer(estate, ["recover"])];
+  }
+}
+
+function inBucket(bucketArn: string, prefixes: readonly string[]): string[] {
+  return prefixes.map((prefix) => `${bucketArn}/${prefix}/*`);
+}
+
+function readVault(stores: EstateStores, prefixes: readonly string[]): Grant {
+  return {
+    actions: READ_VERSION,
+    resources: inBucket(stores.vaultBucketArn, prefixes),
+    why: "Backups are made all the time; their keys are known by prefix only.",
+  };
+}
+
+function writeVault(stores: EstateStores, prefixes: readonly string[]): Grant {
+  return {
+    actions: PUT_LOCKED,
+    resources: inBucket(stores.vaultBucketArn, prefixes),
+    why: "Backups are made all the time; their keys are known by prefix only. Versioning and lock keep what is there.",
+  };
+}
+
+/** Not bound to a prefix: without it S3 answers 403 instead of 404 for an object that is missing, whatever its key. */
+function listBucket(bucketArn: string): Grant {
+  return {
+    actions: ["s3:ListBucket"],
+    resources: [bucketArn],
+    why: "Tells what is missing from what is refused.",
+  };
+}
+
+/** Decrypt too where a role only writes: S3 asks for it on every part of a multipart upload. */
+function useVaultKey(stores: EstateStores): Grant {
+  return {
+    actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+    resources: [stores.vaultKeyArn],
+    why: "Objects of the vault are encrypted with its key.",
+  };
+}
+
+function changeState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
+  return [
+    {
+      actions: ["s3:GetObject", "s3:PutObject"],
+      resources: inBucket(stores.stateBucketArn, prefixes),
+      why: "One object a slot, source or run; their keys are known by prefix only.",
+    },
+    listBucket(stores.stateBucketArn),
+    useOperationsKey(stores),
+  ];
+}
+
+function putState(stores: EstateStores, prefixes: readonly string[]): Grant {
+  return {
+    actions: ["s3:PutObject"],
+    resources: inBucket(stores.stateBucketArn, prefixes),
+    why: "Leaves a token that only the approver role can read; one object a run.",
+  };
+}
+
+function useOperationsKey(stores: EstateStores): Grant {
+  return {
+    actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+    resources: [stores.operationsKeyArn],
+    why: "The state bucket is encrypted with the operations key.",
+  };
+}
+
+/** A claim may be taken over only when its execution no longer runs. */
+function seeExecutions(estate: Estate): Grant {
+  return {
+    actions: ["states:DescribeExecution"],
+    resources: [executionArns(estate, "backup"), executionArns(estate, "recover")],
+    why: "Whether the execution that holds a claim still runs; executions are known by their machine only.",
+  };
+}
+
+function answer(estate: Estate, machines: readonly MachineName[]): Grant {
+  return {
+    actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+    resources: machines.map((machine) => machineArn(estate, machine)),
+    why: "Answers the token of its task.",
+  };
+}
+
+/** To open sources a role needs the host's key and the sources' own secrets. */
+function openSources(estate: Estate): Grant {
+  return {
+    actions: ["secretsmanager:GetSecretValue"],
+    resources: secretReferences(estate).map((reference) => secretArn(estate, reference)),
+    why: "Opens the sources on the host.",
+  };
+}
+
+/** Every secret that the estate names, once each: the host's key, and fields of sources that end in `Secret`. */
+export function secretReferences(estate: Estate): string[] {
+  const ofSources = Object.values(estate.sources).flatMap((source) => secretsIn(source.config));
+  return [...new Set([estate.host.keySecret, ...ofSources])].sort();
+}
+
+function secretsIn(value: unknown): string[] {
+  if (value === null || typeof value !== "object") return [];
+  return Object.entries(value).flatMap(([field, item]) =>
+    field.endsWith("Secret") && typeof item === "string" ? [item] : secretsIn(item),
+  );
+}
+
+/** A name becomes an ARN pattern whose six `?` stand for the random ending that Secrets Manager adds. */
+function secretArn(estate: Estate, reference: string): string {
+  if (reference.startsWith("arn:")) return reference;
+  return `arn:${Aws.PARTITION}:secretsmanager:${estate.regions.primary}:${Aws.ACCOUNT_ID}:secret:${reference}-??????`;
+}

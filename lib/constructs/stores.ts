@@ -1,0 +1,10 @@
+/** ARNs and names of what the Vault stack keeps, as other stacks see them (explicit exports, no construct references). */
+export interface EstateStores {
+  readonly vaultBucketName: string;
+  readonly vaultBucketArn: string;
+  readonly vaultKeyArn: string;
+  readonly stateBucketName: string;
+  readonly stateBucketArn: string;
+  /** Encrypts the state bucket, log groups and the alert topic. */
+  readonly operationsKeyArn: string;
+}

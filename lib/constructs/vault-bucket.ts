@@ -1,0 +1,120 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import {
+  BlockedEncryptionType,
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  type IBucket,
+  ObjectLockRetention,
+  ObjectOwnership,
+} from "aws-cdk-lib/aws-s3";
+import type { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { destroyerArns, type EstateNames } from "./names.ts";
+import { defaultLockDays, longestLockDays, vaultLifecycle } from "./vault-lifecycle.ts";
+
+export interface VaultBucketProps {
+  readonly estate: Estate;
+  readonly names: EstateNames;
+  readonly key: IKey;
+  readonly accessLogs: IBucket;
+  /** Only where another Region must know it beforehand. */
+  readonly bucketName?: string;
+}
+
+/** What destroys backups or the rules that keep them. Lifecycle acts as S3 itself and is not a caller. */
+export const DESTRUCTIVE_BUCKET_ACTIONS = [
+  "s3:BypassGovernanceRetention",
+  "s3:DeleteBucket",
+  "s3:DeleteBucketPolicy",
+  "s3:DeleteObject",
+  "s3:DeleteObjectVersion",
+  "s3:PutBucketObjectLockConfiguration",
+  "s3:PutBucketPolicy",
+  "s3:PutBucketVersioning",
+  "s3:PutEncryptionConfiguration",
+  "s3:PutLifecycleConfiguration",
+  "s3:PutReplicationConfiguration",
+] as const;
+
+/** The locked, versioned, encrypted bucket: the vault, and its replica. */
+export class VaultBucket extends Bucket {
+  constructor(scope: Construct, id: string, props: VaultBucketProps) {
+    super(scope, id, {
+      ...(props.bucketName && { bucketName: props.bucketName }),
+      serverAccessLogsBucket: props.accessLogs,
+      serverAccessLogsPrefix: `${id.toLowerCase()}/`,
+      lifecycleRules: vaultLifecycle(props.estate),
+      versioned: true,
+      objectLockEnabled: true,
+      objectLockDefaultRetention: defaultRetention(props.estate),
+      encryption: BucketEncryption.KMS,
+      encryptionKey: props.key,
+      bucketKeyEnabled: true,
+      blockedEncryptionTypes: [BlockedEncryptionType.SSE_C],
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    });
+    this.addToResourcePolicy(denyDestruction(this, props.names));
+    this.addToResourcePolicy(denyEndlessLocks(this, props.estate));
+    this.addToResourcePolicy(denyForeignKeys(this, props.key));
+  }
+
+  /** The CloudFormation resource, for what the L2 construct cannot say. */
+  get cfnBucket(): CfnBucket {
+    return this.node.defaultChild as CfnBucket;
+  }
+}
+
+function defaultRetention(estate: Estate): ObjectLockRetention {
+  const duration = Duration.days(defaultLockDays(estate));
+  return estate.lockMode === "COMPLIANCE"
+    ? ObjectLockRetention.compliance(duration)
+    : ObjectLockRetention.governance(duration);
+}
+
+function denyDestruction(bucket: Bucket, names: EstateNames): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DenyDestruction",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: [...DESTRUCTIVE_BUCKET_ACTIONS],
+    resources: [bucket.bucketArn, bucket.arnForObjects("*")],
+    conditions: { ArnNotLike: { "aws:PrincipalArn": destroyerArns(names) } },
+  });
+}
+
+/** Without it a stolen worker could lock rubbish, at the owner's cost, for a hundred years. */
+function denyEndlessLocks(bucket: Bucket, estate: Estate): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DenyEndlessLocks",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:PutObject", "s3:PutObjectRetention"],
+    resources: [bucket.arnForObjects("*")],
+    conditions: {
+      NumericGreaterThan: { "s3:object-lock-remaining-retention-days": longestLockDays(estate) },
+    },
+  });
+}
+
+/** Without it a stolen worker could encrypt backups with a key that the owner cannot use. */
+function denyForeignKeys(bucket: Bucket, key: IKey): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DenyForeignKeys",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:PutObject"],
+    resources: [bucket.arnForObjects("*")],
+    conditions: {
+      Null: { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
+      StringNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": key.keyArn },
+    },
+  });
+}

@@ -1,0 +1,68 @@
+import { Duration } from "aws-cdk-lib";
+import { type LifecycleRule, StorageClass } from "aws-cdk-lib/aws-s3";
+import { CADENCES, type Cadence } from "../../lambda/engine/model/cadence.ts";
+import type { CadencePolicy, Estate } from "../../lambda/engine/model/estate.ts";
+
+const UPLOAD_ABANDONED_DAYS = 2;
+/** Once the lifecycle has hidden an object, its bytes go the next day; until then and while locked it is there by version id. */
+const HIDDEN_DAYS = 1;
+const RECOVERY_RECORD_DAYS = 365;
+const RECORD_PREFIXES = ["manifests", "sets", "verifications", "drills"] as const;
+
+/**
+ * Everything that ends or moves an object of the vault, and of its replica. Nothing else deletes.
+ *
+ * | prefix | ends after | tier |
+ * |---|---|---|
+ * | `data/<cadence>/` | retainDays + fullEveryDays, as a later manifest may refer to it | Glacier on day 0 where the cadence says so |
+ * | `manifests/`, `sets/`, `verifications/`, `drills/` `<cadence>/` | retainDays | standard: they are listed and read |
+ * | `recoveries/` | a year | standard |
+ */
+export function vaultLifecycle(estate: Estate): LifecycleRule[] {
+  const perCadence = CADENCES.flatMap((cadence) => {
+    const policy = estate.cadences[cadence];
+    return policy === undefined ? [] : cadenceRules(cadence, policy, estate.fullEveryDays);
+  });
+  return [
+    ...perCadence,
+    expire("recoveries", "recoveries/", RECOVERY_RECORD_DAYS),
+    {
+      id: "abandoned-uploads",
+      abortIncompleteMultipartUploadAfter: Duration.days(UPLOAD_ABANDONED_DAYS),
+    },
+    { id: "lone-delete-markers", expiredObjectDeleteMarker: true },
+  ];
+}
+
+function cadenceRules(cadence: Cadence, policy: CadencePolicy, fullEveryDays: number): LifecycleRule[] {
+  const data = expire(`data-${cadence}`, `data/${cadence}/`, policy.retainDays + fullEveryDays);
+  const records = RECORD_PREFIXES.map((prefix) =>
+    expire(`${prefix}-${cadence}`, `${prefix}/${cadence}/`, policy.retainDays),
+  );
+  if (policy.storage === "standard") return [data, ...records];
+  const transitions = [{ storageClass: StorageClass.GLACIER, transitionAfter: Duration.days(0) }];
+  return [{ ...data, transitions }, ...records];
+}
+
+function expire(id: string, prefix: string, days: number): LifecycleRule {
+  return {
+    id,
+    prefix,
+    expiration: Duration.days(days),
+    noncurrentVersionExpiration: Duration.days(HIDDEN_DAYS),
+  };
+}
+
+/** The shortest lock of any cadence, in days: the bucket's default, for an object that came without a lock of its own. */
+export function defaultLockDays(estate: Estate): number {
+  return Math.min(...lockDays(estate));
+}
+
+/** The longest lock that a worker may ask for, in days: a chain's data outlives its manifest by `fullEveryDays`. */
+export function longestLockDays(estate: Estate): number {
+  return Math.max(...lockDays(estate)) + estate.fullEveryDays + 1;
+}
+
+function lockDays(estate: Estate): number[] {
+  return Object.values(estate.cadences).map((policy) => policy.lockDays);
+}

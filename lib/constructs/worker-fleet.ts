@@ -1,0 +1,144 @@
+import { Aws, Validations } from "aws-cdk-lib";
+import { Cluster } from "aws-cdk-lib/aws-ecs";
+import { type IRole, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { DrillServer } from "../../lambda/engine/sources/source.ts";
+import { DEFAULT_WAITS, type MachineBindings } from "../../runbooks/bindings.ts";
+import type { Bundle } from "../bundle.ts";
+import { FargateWorker, type Sidecar, WORKER_CONTAINER } from "./fargate-worker.ts";
+import { attachGrants } from "./grant.ts";
+import { LambdaWorker } from "./lambda-worker.ts";
+import type { WorkerRole } from "./role-grants.ts";
+import type { EstateStores } from "./stores.ts";
+import { WorkerBundleAsset } from "./worker-bundle-asset.ts";
+import { WorkerIdentity } from "./worker-identity.ts";
+import { WorkerNetwork } from "./worker-network.ts";
+
+export interface WorkerFleetProps {
+  readonly estate: Estate;
+  readonly stores: EstateStores;
+  readonly bundle: Bundle;
+  /** The server that proves a source's backups, by the source's name in the estate; none for a source without a drill. */
+  readonly drillServers: Readonly<Record<string, DrillServer>>;
+}
+
+/** Every worker of the estate: a function and a task definition per role, a drill task per source and major version. */
+export class WorkerFleet extends Construct {
+  readonly bindings: MachineBindings;
+  readonly cluster: Cluster;
+  readonly taskRoleArns: readonly string[];
+  private readonly props: WorkerFleetProps;
+
+  constructor(scope: Construct, id: string, props: WorkerFleetProps) {
+    super(scope, id);
+    this.props = props;
+    const network = new WorkerNetwork(this, "Network", props.stores.operationsKeyArn);
+    this.cluster = this.addCluster(network);
+    const roles = this.addRoles();
+    const tasks = this.addTasks(roles);
+    this.bindings = {
+      functions: this.addFunctions(roles),
+      tasks: {
+        ...tasks.arns,
+        clusterArn: this.cluster.clusterArn,
+        subnetIds: network.subnetIds,
+        securityGroupId: network.securityGroup.securityGroupId,
+        assignPublicIp: "ENABLED",
+        containerName: WORKER_CONTAINER,
+      },
+      waits: { ...DEFAULT_WAITS, approvalSeconds: props.estate.approval.waitMinutes * 60 },
+    };
+    this.taskRoleArns = tasks.roleArns;
+  }
+
+  private addCluster(network: WorkerNetwork): Cluster {
+    const cluster = new Cluster(this, "Cluster", { clusterName: this.props.estate.name, vpc: network.vpc });
+    Validations.of(cluster).acknowledge({
+      id: "AwsSolutions-ECS4",
+      reason: "Tasks live for minutes and answer by token; Container Insights would cost more than they do.",
+    });
+    return cluster;
+  }
+
+  private addRoles(): Record<WorkerRole, Role> {
+    const { estate, stores } = this.props;
+    const add = (role: WorkerRole, id: string) => new WorkerIdentity(this, id, { role, estate, stores }).role;
+    return {
+      writer: add("writer", "Writer"),
+      checker: add("checker", "Checker"),
+      drill: add("drill", "Drill"),
+      restorer: add("restorer", "Restorer"),
+      approver: add("approver", "Approver"),
+    };
+  }
+
+  private addFunctions(roles: Record<WorkerRole, Role>): MachineBindings["functions"] {
+    const add = (entry: Exclude<WorkerRole, "drill">, id: string, size: "long" | "short") =>
+      new LambdaWorker(this, id, {
+        entry,
+        size,
+        estate: this.props.estate,
+        stores: this.props.stores,
+        role: roles[entry],
+        handlersFolder: this.props.bundle.handlersFolder,
+      }).functionArn;
+    return {
+      writer: add("writer", "WriterFunction", "long"),
+      checker: add("checker", "CheckerFunction", "long"),
+      restorer: add("restorer", "RestorerFunction", "long"),
+      approver: add("approver", "ApproverFunction", "short"),
+    };
+  }
+
+  private addTasks(roles: Record<WorkerRole, Role>) {
+    const bundle = new WorkerBundleAsset(this, "Bundle", this.props.bundle.workerFile);
+    const executionRole = this.addExecutionRole();
+    const add = (role: WorkerRole, id: string, family: string, sidecar?: Sidecar) => {
+      const common = { estate: this.props.estate, stores: this.props.stores, executionRole, bundle };
+      const named = { family: `${this.props.estate.name}-${family}`, role: roles[role] };
+      return new FargateWorker(this, id, { ...common, ...named, ...(sidecar && { sidecar }) })
+        .taskDefinitionArn;
+    };
+    const passed = [roles.writer, roles.checker, roles.drill, roles.restorer];
+    for (const role of passed) attachGrants(role, "Bundle", role, [bundle.readGrant]);
+    const arns = {
+      definitions: {
+        writer: add("writer", "WriterTask", "writer"),
+        checker: add("checker", "CheckerTask", "checker"),
+        restorer: add("restorer", "RestorerTask", "restorer"),
+      },
+      drill: mapValues(this.props.drillServers, (server, source) =>
+        Object.fromEntries(
+          server.majors.map((major) => [
+            major,
+            add("drill", `DrillTask-${source}-${major}`, `drill-${source}-${major.replaceAll(".", "-")}`, {
+              image: `${server.image}:${major}`,
+              port: server.port,
+              command: server.command,
+            }),
+          ]),
+        ),
+      ),
+    };
+    return { arns, roleArns: [...passed, executionRole].map((role) => role.roleArn) };
+  }
+
+  /** ECS itself writes the tasks' logs with it; each log group grants to it. */
+  private addExecutionRole(): IRole {
+    const role = new Role(this, "ExecutionRole", {
+      description: "ECS writes the logs of the tasks with it",
+      assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+      }),
+    });
+    return role;
+  }
+}
+
+function mapValues<In, Out>(record: Readonly<Record<string, In>>, map: (value: In, key: string) => Out) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)])) as Record<
+    string,
+    Out
+  >;
+}

@@ -1,0 +1,46 @@
+import { Aws, CfnOutput, Stack } from "aws-cdk-lib";
+import { AccountPrincipal, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { AccessLogBucket } from "../constructs/access-log-bucket.ts";
+import { EstateKey } from "../constructs/estate-key.ts";
+import { nameEstate, roleArn } from "../constructs/names.ts";
+import { VaultBucket } from "../constructs/vault-bucket.ts";
+
+/** The replica vault in the second Region. Deployed first: it trusts the replication role by its name. */
+export class ReplicaStack extends Stack {
+  constructor(scope: Construct, id: string, estate: Estate) {
+    super(scope, id, {
+      stackName: `${estate.name}-replica`,
+      description: `Replica vault of the backup estate ${estate.name}`,
+      env: { region: estate.regions.replica },
+    });
+    const names = nameEstate(estate);
+    const replicationRoleArn = roleArn(names.replicationRole);
+    const key = new EstateKey(this, "ReplicaKey", {
+      names,
+      alias: names.replicaKeyAlias,
+      description: `Encrypts the replica vault of ${estate.name}`,
+    });
+    key.allowRoleByArn(replicationRoleArn);
+    const bucket = new VaultBucket(this, "ReplicaVault", {
+      estate,
+      names,
+      key,
+      bucketName: names.replicaBucket,
+      accessLogs: new AccessLogBucket(this, "AccessLogs"),
+    });
+    bucket.addToResourcePolicy(allowReplication(bucket, replicationRoleArn));
+    new CfnOutput(this, "ReplicaBucketName", { value: bucket.bucketName });
+  }
+}
+
+function allowReplication(bucket: VaultBucket, replicationRoleArn: string): PolicyStatement {
+  return new PolicyStatement({
+    sid: "AllowReplicationByName",
+    principals: [new AccountPrincipal(Aws.ACCOUNT_ID)],
+    actions: ["s3:ReplicateObject", "s3:ReplicateTags"],
+    resources: [bucket.arnForObjects("*")],
+    conditions: { ArnEquals: { "aws:PrincipalArn": replicationRoleArn } },
+  });
+}

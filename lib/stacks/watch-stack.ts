@@ -1,0 +1,86 @@
+import { CfnOutput, Stack } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { Bundle } from "../bundle.ts";
+import { AlertTopic } from "../constructs/alert-topic.ts";
+import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
+import { machineArn } from "../constructs/names.ts";
+import { Reaction } from "../constructs/reaction.ts";
+import type { EstateStores } from "../constructs/stores.ts";
+import type { WorkerExports } from "./workers-stack.ts";
+
+export interface WatchStackProps {
+  readonly estate: Estate;
+  readonly stores: EstateStores;
+  readonly bundle: Bundle;
+  readonly workers: WorkerExports;
+}
+
+/** Who is told when something fails: the topic, the one publisher of failures, the alarms. */
+export class WatchStack extends Stack {
+  constructor(scope: Construct, id: string, props: WatchStackProps) {
+    const { estate, stores } = props;
+    super(scope, id, {
+      stackName: `${estate.name}-watch`,
+      description: `Alerts of the backup estate ${estate.name}`,
+      env: { region: estate.regions.primary },
+    });
+    const topic = new AlertTopic(this, "Alerts", { estate, operationsKeyArn: stores.operationsKeyArn });
+    const common = { estate, stores, topic, handlersFolder: props.bundle.handlersFolder };
+    new Reaction(this, "Publisher", { ...common, ...failurePublisher(props, topic) });
+    new Reaction(this, "TaskStopped", { ...common, ...taskStopped(props) });
+    new DeadLetterAlarm(this, "MissedSchedule", {
+      queueName: props.workers.scheduleDeadLettersName,
+      description: `A schedule of the estate ${estate.name} could not start its backup. Read the message in the queue, then start the machine ${estate.name}-backup by hand.`,
+      topic,
+    });
+    new CfnOutput(this, "AlertTopicArn", { value: topic.topicArn });
+  }
+}
+
+/** The only publisher of failures: one alert for each execution of the estate that did not succeed. */
+function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic) {
+  return {
+    entry: "publisher",
+    description: `One alert for each failed execution of ${estate.name}`,
+    environment: { ALERT_TOPIC_ARN: topic.topicArn },
+    pattern: {
+      source: ["aws.states"],
+      detailType: ["Step Functions Execution Status Change"],
+      detail: {
+        status: ["FAILED", "TIMED_OUT", "ABORTED"],
+        stateMachineArn: (["backup", "recover", "approve"] as const).map((machine) =>
+          machineArn(estate, machine),
+        ),
+      },
+    },
+    grants: [
+      { actions: ["sns:Publish"], resources: [topic.topicArn], why: "Publishes the alert." },
+      {
+        actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+        resources: [stores.operationsKeyArn],
+        why: "The topic is encrypted with the operations key.",
+      },
+    ],
+  } as const;
+}
+
+/** A worker that died cannot answer its token: this ends the machine's wait at once. */
+function taskStopped({ estate, workers }: WatchStackProps) {
+  return {
+    entry: "taskStopped",
+    description: `Ends the wait for a stopped task of ${estate.name}`,
+    pattern: {
+      source: ["aws.ecs"],
+      detailType: ["ECS Task State Change"],
+      detail: { clusterArn: [workers.clusterArn], lastStatus: ["STOPPED"] },
+    },
+    grants: [
+      {
+        actions: ["states:SendTaskFailure"],
+        resources: [machineArn(estate, "backup"), machineArn(estate, "recover")],
+        why: "Answers the token of the stopped task.",
+      },
+    ],
+  } as const;
+}
