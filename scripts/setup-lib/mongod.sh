@@ -8,15 +8,15 @@ MONGOD_EXE_SHA256=726304098e7985d10f0d4277b8cd1bee053ba894f028a2d60bea6cfdadf821
 # The first that is there: $MONGOD_PATH, mongod on PATH, one in .cache; else a download, else the Windows one by wine.
 ensure_mongod() {
   if [ -n "${MONGOD_PATH:-}" ]; then
-    [ -x "$MONGOD_PATH" ] || fail "MONGOD_PATH is '$MONGOD_PATH', which is no executable file; correct or unset it"
+    [ -f "$MONGOD_PATH" ] || fail "MONGOD_PATH is '$MONGOD_PATH', which is no file; correct or unset it"
     found "mongod at $MONGOD_PATH (MONGOD_PATH)"
   elif has_command mongod; then
     found "mongod on PATH"
-  elif [ -x .cache/mongod/mongod ]; then
+  elif [ -x .cache/mongod/bin/mongod ]; then
     found "mongod $MONGOD_VERSION in .cache/mongod"
   else
     [ -f .cache/mongod/mongod.exe ] || download_mongod || unpack_windows_mongod
-    [ -x .cache/mongod/mongod ] || ensure_wine
+    [ -x .cache/mongod/bin/mongod ] || ensure_wine
   fi
 }
 
@@ -37,8 +37,8 @@ download_mongod() {
     (cd "$folder" && sha256sum --check --status "$archive.sha256") &&
     tar -xzf "$folder/$archive" -C "$folder" --strip-components=2 "${archive%.tgz}/bin/mongod" &&
     "$folder/mongod" --version >/dev/null 2>&1; then
-    mkdir -p .cache/mongod
-    mv "$folder/mongod" .cache/mongod/mongod
+    mkdir -p .cache/mongod/bin
+    mv "$folder/mongod" .cache/mongod/bin/mongod
     rm -rf "$folder"
     found "mongod $MONGOD_VERSION in .cache/mongod"
     return 0
