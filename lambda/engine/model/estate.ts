@@ -4,14 +4,23 @@ import { CADENCES, cadenceSchema } from "./cadence.ts";
 const minutesOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
 const days = z.int().positive();
 
+/** In the order of `Date.getUTCDay()`. */
+export const WEEKDAYS = [
+  "sunday",
+  "monday",
+  "tuesday",
+  "wednesday",
+  "thursday",
+  "friday",
+  "saturday",
+] as const;
+
 /** When a cadence fires. `every` counts from midnight UTC of 1970; `at` is the wall clock of the estate's time zone. */
 export const scheduleSchema = z.union([
   z.strictObject({ everyMinutes: z.int().min(1).max(1440) }),
   z.strictObject({
     at: minutesOfDay,
-    onWeekday: z
-      .enum(["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"])
-      .optional(),
+    onWeekday: z.enum(WEEKDAYS).optional(),
     onDayOfMonth: z.int().min(1).max(28).optional(),
   }),
 ]);
