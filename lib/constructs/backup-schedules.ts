@@ -36,8 +36,7 @@ export class BackupSchedules extends Construct {
       new BackupSchedule(this, cadence, {
         estateName: estate.name,
         cadence,
-        expression: toSchedulerExpression(schedule),
-        timeZone: estate.timeZone,
+        ...toSchedulerExpression(schedule, estate.timeZone),
         group,
         machine,
         role,

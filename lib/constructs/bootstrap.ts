@@ -1,9 +1,10 @@
 /**
  * What a task runs by `node -e`: fetches the one-file worker bundle, refuses it when its SHA-256 is not the one
- * of the task definition, and imports it. `NODE_PATH` of the image leads to the AWS SDK.
+ * of the task definition, and imports it. The AWS SDK is the one that the image carries for Lambda functions.
  */
 export const WORKER_BOOTSTRAP = `
-const { S3Client, GetObjectCommand } = require("@aws-sdk/client-s3");
+const image = require("node:module").createRequire("/var/runtime/node_modules/");
+const { S3Client, GetObjectCommand } = image("@aws-sdk/client-s3");
 const { createHash } = require("node:crypto");
 const { mkdtempSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");

@@ -1,4 +1,4 @@
-import { Stack, Validations } from "aws-cdk-lib";
+import { Validations } from "aws-cdk-lib";
 import {
   ContainerDependencyCondition,
   ContainerImage,
@@ -84,10 +84,8 @@ function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
   return {
     ...drill,
     ...workerEnvironment(props.estate, props.stores),
-    AWS_REGION: Stack.of(props.bundle).region,
     BUNDLE_BUCKET: props.bundle.bucketName,
     BUNDLE_KEY: props.bundle.key,
     BUNDLE_SHA256: props.bundle.sha256,
-    NODE_PATH: "/var/runtime/node_modules",
   };
 }

@@ -12,12 +12,13 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
 
 /**
  * Exactly what each role may do. Not one of them may delete, shorten a lock or change a bucket or key.
+ * A role reads what it commits: a repeat of the same commit is compared with what is there.
  *
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
  * | writer | manifests, sets | data, manifests, sets | claims | yes |
- * | checker | data, manifests | verifications | | |
- * | drill | data, manifests | drills | | |
+ * | checker | data, manifests, verifications | verifications | | |
+ * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | approvals | |
  */
@@ -36,7 +37,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "checker":
       return [
-        readVault(stores, ["data", "manifests"]),
+        readVault(stores, ["data", "manifests", "verifications"]),
         writeVault(stores, ["verifications"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -44,7 +45,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "drill":
       return [
-        readVault(stores, ["data", "manifests"]),
+        readVault(stores, ["data", "manifests", "drills"]),
         writeVault(stores, ["drills"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -90,9 +91,9 @@ function writeVault(stores: EstateStores, prefixes: readonly string[]): Grant {
 /** Not bound to a prefix: without it S3 answers 403 instead of 404 for an object that is missing, whatever its key. */
 function listBucket(bucketArn: string): Grant {
   return {
-    actions: ["s3:ListBucket"],
+    actions: ["s3:ListBucket", "s3:ListBucketVersions"],
     resources: [bucketArn],
-    why: "Tells what is missing from what is refused.",
+    why: "Finds versions, and tells what is missing from what is refused.",
   };
 }
 
