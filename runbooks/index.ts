@@ -1,0 +1,91 @@
+import { approveMachine } from "./approve.ts";
+import { backupMachine } from "./backup.ts";
+import type { MachineBindings } from "./bindings.ts";
+import { recoverMachine } from "./recover.ts";
+import type { JsonObject, Machine } from "./steps/asl.ts";
+
+export interface RunbookInput {
+  readonly input: JsonObject;
+  readonly means: string;
+}
+
+/** One runbook: what an operator needs to know of it, and the machine itself. */
+export interface Runbook {
+  /** The last part of its state machine's name: `<estate>-<name>`. */
+  readonly name: string;
+  readonly title: string;
+  readonly startedBy: string;
+  readonly inputs: readonly RunbookInput[];
+  /** What to do in the console at night, one sentence a step. */
+  readonly walk: readonly string[];
+  readonly machine: (bindings: MachineBindings) => Machine;
+}
+
+const RUN_ID = "6f1c2a52-manual";
+
+/** Every runbook of the estate; documentation and tests derive from this list. */
+export const RUNBOOKS: readonly Runbook[] = [
+  {
+    name: "backup",
+    title: "Back up the sources of a cadence",
+    startedBy: "EventBridge Scheduler; an operator for a backup out of turn",
+    inputs: [
+      { input: { cadence: "daily" }, means: "All sources, for the last slot of the daily schedule." },
+      {
+        input: { cadence: "manual", sources: ["mongodb"] },
+        means: "One source, now, as a backup out of turn.",
+      },
+      {
+        input: { cadence: "daily", slot: "2026-11-23T02:00:00Z" },
+        means: "A slot that was missed, by its moment in UTC.",
+      },
+    ],
+    walk: [
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-backup`, and open the execution that failed.",
+      "Read its cause: it names every source that failed, the step and the error. The other sources' backups count.",
+      "IntegrityError: do not repeat it. Stored bytes are not what was written; call the next level of the contacts.",
+      "SourceError: log in to the host and see whether the source answers. VaultError: see the health of S3 and KMS in that Region.",
+      'When the fault is gone, choose "Start execution" with `{"cadence":"manual","sources":["<source>"]}`, the source that failed.',
+      "The execution that ends green has its set under `sets/manual/` in the vault.",
+    ],
+    machine: backupMachine,
+  },
+  {
+    name: "recover",
+    title: "Bring a source back from the vault",
+    startedBy: "an operator, in the console or by `backup-estate run recover`",
+    inputs: [
+      { input: {}, means: "Plans the newest verified backup and changes nothing." },
+      { input: { mode: "execute", reason: "disk lost" }, means: "Recovers from the newest verified backup." },
+      {
+        input: { source: "mongodb", backupId: "20261123T020000123Z-7k2m9qx4ta", mode: "execute" },
+        means: "Recovers one source from one backup.",
+      },
+      { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
+    ],
+    walk: [
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-recover`, and start it with the input `{}`.",
+      "Open the output: the plan says what would be overwritten, how old the backup is and how long it takes.",
+      "Agree with it, then start the machine again with the input that stands in the line `next`.",
+      "Does it wait at `Ask for approval`? A second person starts the machine that ends in `-approve` with the run's name.",
+      "Wait for the end. Green: data are back and compared, the app is healthy.",
+      "Red: the cause says the step, the state of the stack and the next command. Believe what it says of the app: where it stays stopped, it must.",
+    ],
+    machine: recoverMachine,
+  },
+  {
+    name: "approve",
+    title: "Answer a recovery that waits for approval",
+    startedBy: "a second person, with the approver's role",
+    inputs: [
+      { input: { runId: RUN_ID, decision: "approve" }, means: "Lets the recovery go on." },
+      { input: { runId: RUN_ID, decision: "reject" }, means: "Ends the recovery; nothing was changed." },
+    ],
+    walk: [
+      "Open the waiting execution of `-recover`: its name is the run's name, its state `Ask for approval` holds the plan.",
+      "Agree with the plan, then start the machine that ends in `-approve` with that run's name and your decision.",
+      "Red: the cause says whether the recovery still waits. Nobody may approve what they started.",
+    ],
+    machine: approveMachine,
+  },
+];
