@@ -2,6 +2,7 @@ import { z } from "zod";
 import { cadenceSchema } from "./cadence.ts";
 import { IntegrityError } from "./errors.ts";
 import { idSchema } from "./ids.ts";
+import { encodeJson, parseJson } from "./json.ts";
 import { backupRefSchema } from "./requests.ts";
 
 const instant = z.iso.datetime({ offset: false });
@@ -114,7 +115,7 @@ export type RecoveryRecord = z.infer<typeof recoveryRecordSchema>;
 
 /** The stored bytes of a record: JSON, two spaces, one line feed at the end. Throws when it breaks its schema. */
 export function encodeRecord<Schema extends z.ZodType>(schema: Schema, record: z.input<Schema>): Uint8Array {
-  return Buffer.from(`${JSON.stringify(schema.parse(record), null, 2)}\n`);
+  return encodeJson(schema.parse(record));
 }
 
 /** A record from its stored bytes; throws `IntegrityError` MALFORMED that names `key` and every fault. */
@@ -130,12 +131,4 @@ export function parseRecord<Schema extends z.ZodType>(
     `The record ${key} does not have its stored format: ${z.prettifyError(parsed.error)}. Keep it and ask why it was written so.`,
     { facts: { key } },
   );
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

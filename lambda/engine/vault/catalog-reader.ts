@@ -1,0 +1,173 @@
+import type { z } from "zod";
+import type { Cadence } from "../model/cadence.ts";
+import { type Backup, type CatalogEntry, isUsable, recordsAbout } from "../model/catalog.ts";
+import { IntegrityError, invariant } from "../model/errors.ts";
+import { keys } from "../model/keys.ts";
+import { parseManifest } from "../model/manifest.ts";
+import { drillRecordSchema, parseRecord, verificationRecordSchema } from "../model/records.ts";
+import type { BackupRef } from "../model/requests.ts";
+import type { Vault } from "./vault.ts";
+
+/** So many newest manifests of a cadence are looked at; ids sort by time, so listing finds them. */
+export const NEWEST_PER_CADENCE_LIMIT = 100;
+/** So many records of one backup are read, newest first. */
+const RECORDS_PER_BACKUP_LIMIT = 20;
+
+export interface CatalogQuery {
+  readonly source: string;
+  readonly cadences: readonly Cadence[];
+  readonly newestPerCadence?: number;
+}
+
+interface Found {
+  readonly cadence: Cadence;
+  readonly backupId: string;
+  readonly key: string;
+}
+
+/**
+ * The backups of a source, newest first across cadences, read from the vault alone and only as far as the caller
+ * asks. What is in a manifest's place and is none comes as `broken`, so that an older backup can still be found.
+ */
+export async function* walkCatalog(
+  vault: Vault,
+  query: CatalogQuery,
+  signal: AbortSignal,
+): AsyncIterable<CatalogEntry> {
+  const limit = query.newestPerCadence ?? NEWEST_PER_CADENCE_LIMIT;
+  const found: Found[] = [];
+  for (const cadence of query.cadences)
+    found.push(...(await findNewest(vault, cadence, query.source, limit, signal)));
+  found.sort((left, right) => (left.backupId < right.backupId ? 1 : -1));
+  for (const one of found) yield await readEntry(vault, one, query.source, signal);
+}
+
+/** The newest verified full backup that has not expired, and the broken manifests that were passed on the way. */
+export async function findNewestVerified(
+  vault: Vault,
+  query: CatalogQuery,
+  now: Date,
+  signal: AbortSignal,
+): Promise<{ backup: Backup | undefined; broken: IntegrityError[] }> {
+  const broken: IntegrityError[] = [];
+  for await (const entry of walkCatalog(vault, query, signal)) {
+    if (entry.kind === "broken") broken.push(entry.error);
+    else if (isUsable(entry.backup, now)) return { backup: entry.backup, broken };
+  }
+  return { backup: undefined, broken };
+}
+
+/** One backup by its id, whatever its standing, or undefined. Throws `IntegrityError` when it is broken. */
+export async function findBackup(
+  vault: Vault,
+  query: CatalogQuery & { readonly backupId: string },
+  signal: AbortSignal,
+): Promise<Backup | undefined> {
+  const { source, backupId } = query;
+  for (const cadence of query.cadences) {
+    const key = keys.manifest(cadence, source, backupId);
+    const latest = await vault.readLatest(key, signal);
+    if (latest === undefined) continue;
+    const entry = await readEntry(vault, { cadence, backupId, key }, source, signal);
+    if (entry.kind === "broken") throw entry.error;
+    return entry.backup;
+  }
+  return undefined;
+}
+
+async function findNewest(
+  vault: Vault,
+  cadence: Cadence,
+  source: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const prefix = keys.manifests(cadence, source);
+  const newest: Found[] = [];
+  for await (const { key } of vault.list(prefix, signal)) {
+    newest.push({ cadence, key, backupId: key.slice(prefix.length).replace(/\.json$/, "") });
+    if (newest.length > limit) newest.shift();
+  }
+  return newest;
+}
+
+async function readEntry(
+  vault: Vault,
+  found: Found,
+  source: string,
+  signal: AbortSignal,
+): Promise<CatalogEntry> {
+  try {
+    return { kind: "backup", backup: await readBackup(vault, found, source, signal) };
+  } catch (error) {
+    if (error instanceof IntegrityError) return { kind: "broken", key: found.key, error };
+    throw error;
+  }
+}
+
+async function readBackup(
+  vault: Vault,
+  { cadence, backupId, key }: Found,
+  source: string,
+  signal: AbortSignal,
+): Promise<Backup> {
+  const latest = await vault.readLatest(key, signal);
+  invariant(latest !== undefined, `${key} was listed or read a moment ago and cannot be deleted`);
+  const manifest = parseManifest(latest.bytes, key);
+  requirePlace(manifest, { cadence, source, backupId }, key);
+  const ref: BackupRef = { cadence, source, backupId, manifestVersionId: latest.ref.versionId };
+  const verifications = await readRecords(
+    vault,
+    `${keys.verifications(cadence, source)}${backupId}/`,
+    verificationRecordSchema,
+    signal,
+  );
+  const drills = await readRecords(
+    vault,
+    `${keys.drills(cadence, source)}${backupId}/`,
+    drillRecordSchema,
+    signal,
+  );
+  return {
+    ref,
+    manifest,
+    verifications: recordsAbout(verifications, ref),
+    drills: recordsAbout(drills, ref),
+  };
+}
+
+function requirePlace(
+  manifest: { cadence: string; source: string; backupId: string },
+  place: { cadence: string; source: string; backupId: string },
+  key: string,
+): void {
+  const same =
+    manifest.cadence === place.cadence &&
+    manifest.source === place.source &&
+    manifest.backupId === place.backupId;
+  if (same) return;
+  throw new IntegrityError(
+    "MANIFEST_INVALID",
+    `${key} is the manifest of ${manifest.cadence}/${manifest.source}/${manifest.backupId}. Somebody wrote it to a wrong place; take another recovery point.`,
+    { facts: { key } },
+  );
+}
+
+async function readRecords<Schema extends z.ZodType>(
+  vault: Vault,
+  prefix: string,
+  schema: Schema,
+  signal: AbortSignal,
+): Promise<z.output<Schema>[]> {
+  const found: string[] = [];
+  for await (const { key } of vault.list(prefix, signal)) {
+    found.push(key);
+    if (found.length > RECORDS_PER_BACKUP_LIMIT) found.shift();
+  }
+  const records: z.output<Schema>[] = [];
+  for (const key of found.toReversed()) {
+    const latest = await vault.readLatest(key, signal);
+    if (latest !== undefined) records.push(parseRecord(schema, latest.bytes, key));
+  }
+  return records;
+}
