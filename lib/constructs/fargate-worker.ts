@@ -68,6 +68,7 @@ export class FargateWorker extends FargateTaskDefinition {
         containerName: "drill-server",
         image: ContainerImage.fromRegistry(props.sidecar.image),
         command: [...props.sidecar.command],
+        portMappings: [{ containerPort: props.sidecar.port }],
         logging: LogDriver.awsLogs({ logGroup: group, streamPrefix: "drill-server" }),
       });
       worker.addContainerDependencies({ container: server, condition: ContainerDependencyCondition.START });
