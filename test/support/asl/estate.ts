@@ -1,0 +1,179 @@
+import {
+  type CheckAnswer,
+  type ClaimAnswer,
+  type DrillAnswer,
+  type DumpAnswer,
+  type RecordAnswer,
+  type RecoveryPlan,
+  type Request,
+  requestSchema,
+} from "../../../lambda/engine/model/requests.ts";
+import { DEFAULT_WAITS, type MachineBindings } from "../../../runbooks/bindings.ts";
+import type { Json } from "../../../runbooks/steps/asl.ts";
+import type { Execution } from "./interpret.ts";
+import type { Answer, Call, Service } from "./types.ts";
+
+const ACCOUNT = "eu-central-1:111122223333";
+const functionArn = (role: string) => `arn:aws:lambda:${ACCOUNT}:function:estate-${role}`;
+const definitionArn = (family: string) => `arn:aws:ecs:${ACCOUNT}:task-definition/estate-${family}:1`;
+
+export const BINDINGS: MachineBindings = {
+  functions: {
+    writer: functionArn("writer"),
+    checker: functionArn("checker"),
+    restorer: functionArn("restorer"),
+    approver: functionArn("approver"),
+  },
+  tasks: {
+    clusterArn: `arn:aws:ecs:${ACCOUNT}:cluster/estate`,
+    subnetIds: ["subnet-1", "subnet-2"],
+    securityGroupId: "sg-1",
+    assignPublicIp: "ENABLED",
+    containerName: "worker",
+    definitions: {
+      writer: definitionArn("writer"),
+      checker: definitionArn("checker"),
+      restorer: definitionArn("restorer"),
+    },
+    drill: { mongodb: { "7.0": definitionArn("drill-mongodb-7") } },
+  },
+  waits: DEFAULT_WAITS,
+};
+
+export const EXECUTION: Execution = {
+  id: `arn:aws:states:${ACCOUNT}:execution:estate-backup:run-1`,
+  name: "run-1",
+  startTime: "2026-11-23T02:00:04.120Z",
+};
+
+const RUN = {
+  runId: "run-1",
+  executionArn: EXECUTION.id,
+  setId: "20261123T020004120Z-7k2m9qx4ta",
+  slot: "2026-11-23T02:00:00.000Z",
+  cadence: "daily",
+  startedAt: "2026-11-23T02:00:04.120Z",
+  trigger: "schedule estate-daily",
+} as const;
+
+const backupOf = (source: string) =>
+  ({
+    cadence: "daily",
+    source,
+    backupId: "20261123T020009001Z-0123456789",
+    manifestVersionId: `version-of-${source}`,
+  }) as const;
+
+type Claimed = Extract<ClaimAnswer, { outcome: "claimed" }>["sources"][number];
+
+export function claimed(...sources: Claimed[]): ClaimAnswer {
+  return { outcome: "claimed", run: RUN, sources };
+}
+
+export const MONGODB: Claimed = { source: "mongodb", compute: "fargate", drillDue: true };
+export const CONFIG: Claimed = { source: "config", compute: "lambda", drillDue: false };
+
+export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
+  return {
+    mode: "execute",
+    runId: "run-1",
+    source: "mongodb",
+    compute: "fargate",
+    backup: backupOf("mongodb"),
+    approval: "required",
+    recoversTo: "2026-11-23T02:00:31.000Z",
+    ageSeconds: 3600,
+    plainBytes: 400_000_000,
+    storedBytes: 90_000_000,
+    overwrites: Array.from({ length: 400 }, (_, index) => `erp.collection-${index}`),
+    hasApp: true,
+    doneSteps: [],
+    text: `Recover mongodb\n${"what is overwritten, line by line\n".repeat(400)}`,
+    ...changes,
+  };
+}
+
+const dumped = (source: string): DumpAnswer => ({
+  backup: backupOf(source),
+  major: "7.0",
+  plainBytes: 400_000_000,
+  storedBytes: 90_000_000,
+  seconds: 12.4,
+});
+const checked: CheckAnswer = { outcome: "intact", artifacts: 14, storedBytes: 90_000_000, seconds: 2.1 };
+const drilled: DrillAnswer = { outcome: "identical", seconds: 31 };
+const recorded: RecordAnswer = {
+  state: "complete",
+  setKey: "sets/daily/20261123T020004120Z-7k2m9qx4ta.json",
+  summary: "complete: 2 of 2 sources are verified.",
+};
+
+type Job = Request["job"];
+export type Script = Partial<
+  Record<Job, (request: Request, attempt: number, call: Call) => Answer | undefined>
+>;
+
+/** Answers as the workers do when all goes well; `script` changes single jobs, undefined keeps the good answer. */
+export function estateService(script: Script = {}): { service: Service; requests: Request[] } {
+  const requests: Request[] = [];
+  const service: Service = (call) => {
+    const request = requestOf(call);
+    requests.push(request);
+    const scripted = script[request.job]?.(request, call.attempt, call);
+    if (scripted?.kind === "error" || scripted?.kind === "silence") return scripted;
+    const value = scripted ? scripted.value : goodAnswer(request);
+    const returns = call.resource.endsWith(":lambda:invoke");
+    const after = scripted?.afterSeconds === undefined ? {} : { afterSeconds: scripted.afterSeconds };
+    return { kind: "result", value: returns ? { StatusCode: 200, Payload: value } : value, ...after };
+  };
+  return { service, requests };
+}
+
+function goodAnswer(request: Request): Json {
+  switch (request.job) {
+    case "claim":
+      return claimed(MONGODB, CONFIG) as unknown as Json;
+    case "dump":
+      return { ...dumped(request.source) };
+    case "check":
+      return { ...checked };
+    case "drill":
+      return { ...drilled };
+    case "record":
+      return request.results.every(({ state }) => state === "verified")
+        ? { ...recorded }
+        : { ...recorded, state: "incomplete", summary: "incomplete: a source failed." };
+    case "plan":
+      return planned() as unknown as Json;
+    case "approve":
+      return { runId: "run-1", decision: "approve", approver: "omar" };
+    default:
+      return { step: request.job, seconds: 1 };
+  }
+}
+
+/** Source: API reference of ECS, ContainerOverride: all overrides together have 8192 characters. */
+const OVERRIDES_LIMIT = 8192;
+
+/** The protocol's request inside a call, parsed by the workers' own schema: what they refuse fails the test. */
+export function requestOf(call: Call): Request {
+  const given = call.arguments as Record<string, Json>;
+  if (!call.resource.includes(":ecs:")) return requestSchema.parse(given.Payload);
+  const overrides = given.Overrides as unknown as {
+    ContainerOverrides: [{ Name: string; Environment: [{ Name: string; Value: string }] }];
+  };
+  const size = JSON.stringify(overrides).length;
+  if (size > OVERRIDES_LIMIT) throw new Error(`ECS refuses overrides of ${size} characters`);
+  const [container] = overrides.ContainerOverrides;
+  const [variable] = container.Environment;
+  if (container.Name !== "worker" || variable.Name !== "JOB_REQUEST")
+    throw new Error("Not the worker's request");
+  return requestSchema.parse(JSON.parse(variable.Value));
+}
+
+export const failsWith = (error: string, cause = `${error}: as told by the worker`): Answer => ({
+  kind: "error",
+  error,
+  cause,
+});
+export const answers = (value: unknown): Answer => ({ kind: "result", value: value as Json });
