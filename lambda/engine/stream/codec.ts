@@ -1,8 +1,9 @@
+import type { Writable } from "node:stream";
 import { constants, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { IntegrityError } from "../model/errors.ts";
 import type { Artifact } from "../model/manifest.ts";
 import { inflateOneMember } from "./gzip-member.ts";
-import { type Stage, throughStream, untilAborted } from "./stage.ts";
+import { type Bytes, type Stage, throughStream, untilAborted } from "./stage.ts";
 import { oneZstdFrame } from "./zstd-frame.ts";
 
 export type Codec = Artifact["codec"];
@@ -16,12 +17,30 @@ const CHUNK_BYTES = 256 * 1024;
 export function compress(codec: Codec, signal: AbortSignal): Stage {
   if (codec === "none") return untilAborted(signal);
   if (codec === "gzip") return throughStream(() => createGzip({ level: 1, chunkSize: CHUNK_BYTES }), signal);
+  return zstdFrame(signal);
+}
+
+/**
+ * Node (24.21) ends the frame with the last chunk when `end()` was called before that was compressed, and ends it
+ * again at the flush: an empty second frame. So `end()` waits until everything is compressed.
+ */
+function zstdFrame(signal: AbortSignal): Stage {
   // One thread: more (nbWorkers) make Node 24 push after the end of the stream.
   const params = {
     [constants.ZSTD_c_compressionLevel]: 1,
     [constants.ZSTD_c_checksumFlag]: 1,
   };
-  return throughStream(() => createZstdCompress({ params, chunkSize: CHUNK_BYTES }), signal);
+  return (source) => {
+    const stream = createZstdCompress({ params, chunkSize: CHUNK_BYTES });
+    return throughStream(() => stream, signal)(waitForLastWrite(source, stream));
+  };
+}
+
+async function* waitForLastWrite(source: Bytes, stream: Writable): Bytes {
+  yield* source;
+  await new Promise<void>((resolve, reject) => {
+    stream.write(Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /**
