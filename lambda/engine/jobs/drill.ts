@@ -1,0 +1,189 @@
+import type { z } from "zod";
+import { directHost } from "../host/direct-host.ts";
+import { ConfigError, EstateError, IntegrityError, invariant, SourceError } from "../model/errors.ts";
+import { makeId } from "../model/ids.ts";
+import { keys } from "../model/keys.ts";
+import type { Manifest } from "../model/manifest.ts";
+import { type DrillRecord, drillRecordSchema, encodeRecord } from "../model/records.ts";
+import type { DrillAnswer, drillRequestSchema } from "../model/requests.ts";
+import type { SourceFacts } from "../sources/source.ts";
+import { readManifest, restoreItemsOf } from "./artifacts.ts";
+import { requireCompatible } from "./compatibility.ts";
+import { type OpenSource, openOn } from "./open-source.ts";
+import { type ProgressTracker, trackProgress } from "./progress.ts";
+import { differs, judgeReplayed, judgeRestored, recordedDifferences, type Verdict } from "./proof.ts";
+import type { Services } from "./services.ts";
+import { makeStopwatch, type Stopwatch } from "./stopwatch.ts";
+
+type DrillRequest = z.infer<typeof drillRequestSchema>;
+
+/** An official image starts in seconds; a slow pull is over before the task begins. */
+export const DRILL_SERVER_WAIT_MS = 120_000;
+const DRILL_SERVER_RETRY_MS = 1_000;
+
+/**
+ * Restores one backup into the isolated server beside this task and compares it by the law of proof. Writes a
+ * drill record in every case: `different` with what differed, `not-run` when the server or its version failed.
+ * Throws `IntegrityError` FINGERPRINT_DIFFERS, or what kept it from running.
+ */
+export async function drill(
+  request: DrillRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DrillAnswer> {
+  const startedAt = services.clock.now();
+  const manifest = await readManifest(services.vault, request.backup, signal);
+  const stopwatch = makeStopwatch(services.clock);
+  const attempt: Attempt = { manifest, stopwatch, services, signal, serverVersions: {} };
+  const ended = await attemptDrill(attempt);
+  const endedAt = services.clock.now();
+  await writeDrillRecord(attempt, request, ended, startedAt, endedAt);
+  services.log.info("A drill ended", { ...request.backup, outcome: ended.outcome });
+  if (ended.outcome === "different" || ended.outcome === "not-run") throw ended.error;
+  return { outcome: ended.outcome, seconds: (endedAt.getTime() - startedAt.getTime()) / 1000 };
+}
+
+interface Attempt {
+  readonly manifest: Manifest;
+  readonly stopwatch: Stopwatch;
+  readonly services: Services;
+  readonly signal: AbortSignal;
+  serverVersions: SourceFacts["versions"];
+}
+
+type Ended =
+  | (Verdict & { readonly outcome: "identical" | "replayed" })
+  | (Verdict & { readonly outcome: "different"; readonly error: unknown })
+  | { readonly outcome: "not-run"; readonly error: unknown };
+
+class Different extends Error {
+  readonly verdict: Verdict;
+  constructor(verdict: Verdict) {
+    super("the restored server differs");
+    this.verdict = verdict;
+  }
+}
+
+async function attemptDrill(attempt: Attempt): Promise<Ended> {
+  const { manifest } = attempt;
+  try {
+    const verdict = await restoreAndJudge(attempt);
+    if (verdict.outcome !== "different") return { ...verdict, outcome: verdict.outcome };
+    return { ...verdict, outcome: "different", error: differs("The restored server", manifest, verdict) };
+  } catch (error) {
+    const different = findDifferent(error);
+    if (different) {
+      const { verdict } = different;
+      return { ...verdict, outcome: "different", error: differs("The restored server", manifest, verdict) };
+    }
+    if (error instanceof IntegrityError)
+      return { outcome: "different", differences: [], checkedNamespaces: 0, error };
+    return { outcome: "not-run", error };
+  }
+}
+
+/** A source may wrap what its callback threw. */
+function findDifferent(error: unknown): Different | undefined {
+  if (error instanceof Different) return error;
+  return error instanceof Error && error.cause !== undefined ? findDifferent(error.cause) : undefined;
+}
+
+async function restoreAndJudge(attempt: Attempt): Promise<Verdict> {
+  const { manifest, stopwatch, services, signal } = attempt;
+  using progress = trackProgress(`drill of ${manifest.source}`, services.log);
+  await using opened = await stopwatch.time("server", () => openDrillServer(attempt, progress));
+  const { session } = opened;
+  attempt.serverVersions = (await session.probe()).versions;
+  requireCompatible(manifest, attempt.serverVersions);
+  let restored: Verdict | undefined;
+  const beforeReplay = async () => {
+    restored = judgeRestored(manifest, await stopwatch.time("fingerprint", () => session.fingerprint()));
+    if (restored.outcome === "different") throw new Different(restored);
+  };
+  const items = restoreItemsOf(services.vault, manifest, signal);
+  const report = await stopwatch.time("restore", () =>
+    session.restore({ items, manifest, guard: "refuse-non-empty", beforeReplay }),
+  );
+  const untouched = report.replayedOperations === 0 && (manifest.endState?.touched.length ?? 0) === 0;
+  if (restored && untouched) return restored;
+  invariant(
+    restored || untouched,
+    `${manifest.kind} replayed a log without letting the restore be judged first`,
+  );
+  return judgeReplayed(manifest, await stopwatch.time("replayedFingerprint", () => session.fingerprint()));
+}
+
+async function openDrillServer(attempt: Attempt, progress: ProgressTracker): Promise<OpenSource> {
+  const { manifest, services, signal } = attempt;
+  const source = services.sourceOf(manifest.kind);
+  const config = source.drillConfig(requireDrillAddress(services));
+  const deadline = services.clock.now().getTime() + DRILL_SERVER_WAIT_MS;
+  for (;;) {
+    try {
+      const opened = await openOn(directHost(), source, config, services, progress, signal);
+      await probeOrClose(opened);
+      return opened;
+    } catch (error) {
+      if (!mayComeUp(error) || services.clock.now().getTime() >= deadline) throw error;
+      await services.wait(DRILL_SERVER_RETRY_MS, signal);
+    }
+  }
+}
+
+async function probeOrClose(opened: OpenSource): Promise<void> {
+  try {
+    await opened.session.probe();
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function mayComeUp(error: unknown): boolean {
+  return error instanceof SourceError && ["UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT"].includes(error.code);
+}
+
+function requireDrillAddress(services: Services): { host: string; port: number } {
+  if (services.drillAddress) return services.drillAddress;
+  throw new ConfigError(
+    "INVALID_ENVIRONMENT",
+    "A drill needs its own server: DRILL_HOST and DRILL_PORT are not set. Run it as the drill's task.",
+  );
+}
+
+async function writeDrillRecord(
+  attempt: Attempt,
+  { backup }: DrillRequest,
+  ended: Ended,
+  startedAt: Date,
+  endedAt: Date,
+): Promise<void> {
+  const { manifest, services } = attempt;
+  const compared = ended.outcome === "not-run" ? NOTHING_COMPARED : ended;
+  const record: DrillRecord = {
+    formatVersion: 1,
+    backup,
+    outcome: ended.outcome,
+    ...("error" in ended && { reason: reasonOf(ended.error) }),
+    ...recordedDifferences(compared),
+    startedAt: startedAt.toISOString(),
+    endedAt: endedAt.toISOString(),
+    sourceVersions: manifest.versions,
+    serverVersions: { ...attempt.serverVersions },
+    stepSeconds: attempt.stopwatch.seconds(),
+  };
+  const recordId = makeId(services.clock, services.random);
+  const key = keys.drill(backup.cadence, backup.source, backup.backupId, recordId);
+  const bytes = encodeRecord(drillRecordSchema, record);
+  // A drill that was told to stop still leaves its record: the failure must not look as if nobody had tried.
+  const signal = AbortSignal.timeout(RECORD_TIMEOUT_MS);
+  await services.vault.commit(key, bytes, { signal, lockedUntil: new Date(manifest.lockedUntil) });
+}
+
+const RECORD_TIMEOUT_MS = 15_000;
+const NOTHING_COMPARED: Verdict = { outcome: "different", differences: [], checkedNamespaces: 0 };
+
+function reasonOf(error: unknown): string {
+  if (error instanceof EstateError) return `${error.name} ${error.code}: ${error.message}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

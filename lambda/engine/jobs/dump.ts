@@ -1,0 +1,126 @@
+import type { z } from "zod";
+import { invariant, throwIfAborted } from "../model/errors.ts";
+import { makeId } from "../model/ids.ts";
+import { keys } from "../model/keys.ts";
+import { type Artifact, type Manifest, manifestSchema } from "../model/manifest.ts";
+import type { DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
+import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
+import type { DumpItem, DumpSummary } from "../sources/source.ts";
+import { CODEC_SUFFIX, compress } from "../stream/codec.ts";
+import { chain } from "../stream/stage.ts";
+import { countBytes } from "./artifacts.ts";
+import { requireClaim } from "./claims.ts";
+import { openSource } from "./open-source.ts";
+import { mapParallel } from "./parallel.ts";
+import { type ProgressTracker, trackProgress } from "./progress.ts";
+import { findSealed, seal } from "./seal.ts";
+import { policyOf, type Services, sourceConfigOf } from "./services.ts";
+
+type DumpRequest = z.infer<typeof dumpRequestSchema>;
+
+/** Uploads at once: each holds its parts in memory, and the host's connection is shared by all. */
+const UPLOADS_AT_ONCE = 4;
+
+/**
+ * Dumps one source into the vault and seals the backup, manifest last. A repeat of the same run answers with the
+ * backup that was sealed before. Throws `Cancelled` when the token or the claim is lost; nothing is sealed then.
+ */
+export async function dump(
+  request: DumpRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DumpAnswer> {
+  const earlier = await findSealed(request, services, signal);
+  if (earlier) return earlier;
+  const { source, run } = request;
+  await requireClaim(source, run.executionArn, services, signal);
+  const startedAt = services.clock.now();
+  const backupId = makeId(services.clock, services.random);
+  const lifetimes = planLifetimes(
+    policyOf(services.estate, run.cadence),
+    services.estate.fullEveryDays,
+    startedAt,
+  );
+  using progress = trackProgress(`dump of ${source}`, services.log);
+  await using opened = await openSource(source, services, progress, signal);
+  const reading = opened.session.dump({ proof: request.drillDue ? "end-state" : "as-read" });
+  const store = (item: DumpItem, either: AbortSignal) =>
+    storeItem(item, { request, backupId, lifetimes, services, progress }, either);
+  const artifacts = await mapParallel(reading.items, UPLOADS_AT_ONCE, signal, store);
+  const summary = await reading.summary();
+  throwIfAborted(signal);
+  const manifest = makeManifest(request, backupId, startedAt, lifetimes, artifacts, summary, services);
+  return await seal(request, manifest, services, signal);
+}
+
+interface StoreContext {
+  readonly request: DumpRequest;
+  readonly backupId: string;
+  readonly lifetimes: Lifetimes;
+  readonly services: Services;
+  readonly progress: ProgressTracker;
+}
+
+async function storeItem(item: DumpItem, context: StoreContext, signal: AbortSignal): Promise<Artifact> {
+  const { services, backupId, lifetimes, progress } = context;
+  const { run, source } = context.request;
+  const codec = services.estate.codec;
+  const key = keys.data(run.cadence, source, backupId, `${item.name}${CODEC_SUFFIX[codec]}`);
+  let plainBytes = 0;
+  const count = countBytes((bytes) => {
+    plainBytes += bytes;
+    progress.addBytes(bytes);
+  });
+  const body = chain(item.body, count, compress(codec, signal));
+  const stored = await services.vault.putStream(key, body, {
+    signal,
+    lockedUntil: lifetimes.data.lockedUntil,
+  });
+  return {
+    name: item.name,
+    key: stored.key,
+    versionId: stored.versionId,
+    codec,
+    plainBytes,
+    storedBytes: stored.storedBytes,
+    sha256: stored.sha256,
+    lockedUntil: lifetimes.data.lockedUntil.toISOString(),
+    expiresAt: lifetimes.data.expiresAt.toISOString(),
+  };
+}
+
+function makeManifest(
+  request: DumpRequest,
+  backupId: string,
+  startedAt: Date,
+  lifetimes: Lifetimes,
+  artifacts: readonly Artifact[],
+  summary: DumpSummary,
+  services: Services,
+): Manifest {
+  const { run, source } = request;
+  const manifest = manifestSchema.parse({
+    formatVersion: 1,
+    backupId,
+    setId: run.setId,
+    slot: run.slot,
+    cadence: run.cadence,
+    source,
+    kind: sourceConfigOf(services.estate, source).kind,
+    type: "full",
+    ...(summary.from && { from: summary.from }),
+    to: summary.to,
+    startedAt: startedAt.toISOString(),
+    sealedAt: services.clock.now().toISOString(),
+    versions: summary.versions,
+    fingerprint: summary.fingerprint,
+    ...(summary.endState && { endState: summary.endState }),
+    artifacts: [...artifacts],
+    lockedUntil: lifetimes.manifest.lockedUntil.toISOString(),
+    expiresAt: lifetimes.manifest.expiresAt.toISOString(),
+  } satisfies Manifest);
+  const keysOfArtifacts = new Set(artifacts.map((artifact) => artifact.key));
+  invariant(keysOfArtifacts.size === artifacts.length, "a dump produced two items of the same name");
+  assertLifetimes(manifest);
+  return manifest;
+}

@@ -1,0 +1,74 @@
+import type { Host } from "../host/host.ts";
+import type { Cadence } from "../model/cadence.ts";
+import { RefusedError } from "../model/errors.ts";
+import type { CadencePolicy, Estate, EstateSource } from "../model/estate.ts";
+import type { Clock, Random } from "../model/ids.ts";
+import type { Source } from "../sources/source.ts";
+import type { StateStore, Vault } from "../vault/vault.ts";
+
+/** Structured log lines; values pass the redactor before they are written. */
+export interface Log {
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+/** What the state machines say of an execution; `unknown` when they never heard of it. */
+export type ExecutionState = "running" | "succeeded" | "failed" | "unknown";
+
+export interface Executions {
+  stateOf(executionArn: string, signal: AbortSignal): Promise<ExecutionState>;
+}
+
+/** Answers a waiting task of a state machine. False when nobody waits for the token any more. */
+export interface TaskTokens {
+  succeed(taskToken: string, output: unknown): Promise<boolean>;
+  fail(taskToken: string, error: string, cause: string): Promise<boolean>;
+  heartbeat(taskToken: string): Promise<boolean>;
+}
+
+/** All that the jobs may use of the world; the handlers build the real one, the tests one in memory. */
+export interface Services {
+  readonly estate: Estate;
+  readonly vault: Vault;
+  readonly state: StateStore;
+  readonly executions: Executions;
+  readonly tokens: TaskTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Where the isolated server of a drill answers; only the drill's task has one. */
+  readonly drillAddress?: { readonly host: string; readonly port: number };
+  sourceOf(kind: string): Source;
+  openHost(signal: AbortSignal): Promise<Host>;
+  secret(reference: string, signal: AbortSignal): Promise<string>;
+  /** Ends early, with `Cancelled`, when `signal` aborts. */
+  wait(delayMs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Throws `RefusedError` when the estate has no such source. */
+export function sourceConfigOf(estate: Estate, name: string): EstateSource {
+  const found = Object.hasOwn(estate.sources, name) ? estate.sources[name] : undefined;
+  if (found) return found;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The estate ${estate.name} has no source ${name}; it has ${Object.keys(estate.sources).join(", ")}. Name one of these.`,
+    { facts: { source: name } },
+  );
+}
+
+/** Throws `RefusedError` when the estate makes no backups of that cadence. */
+export function policyOf(estate: Estate, cadence: Cadence): CadencePolicy {
+  const found = estate.cadences[cadence];
+  if (found) return found;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The estate ${estate.name} has no cadence ${cadence}; it has ${Object.keys(estate.cadences).join(", ")}. Take one of these, or add it to estate.yaml and deploy.`,
+    { facts: { cadence } },
+  );
+}
+
+/** The execution's own name: what follows the machine in `arn:…:execution:<machine>:<name>`. */
+export function runIdOf(executionArn: string): string {
+  return executionArn.split(":").slice(7).join(":") || executionArn;
+}
