@@ -8,7 +8,7 @@ export const namespaceFingerprintSchema = z.strictObject({
   bytes: z.int().nonnegative(),
   /** Order-free: the sum, modulo 2^128, of two seeded xxHash64 of every raw record; 32 hex digits. */
   contentHash: z.string().regex(/^[0-9a-f]{32}$/),
-  /** Canonical JSON values (keys sorted where order carries no meaning). */
+  /** JSON values; order below the first level carries meaning. A value with keys like `1` must not be an object. */
   options: z.json(),
   indexes: z.array(z.json()),
 });
@@ -35,12 +35,21 @@ export interface FingerprintDifference {
 
 const ASPECTS = ["kind", "count", "bytes", "contentHash", "options", "indexes"] as const;
 
-/** Every difference between two fingerprints, all namespaces; an empty list means identical. */
+/**
+ * Every difference between two fingerprints, all namespaces; an empty list means identical.
+ *
+ * Options and each index are sets of named settings, and the list of indexes is a set: their order carries no
+ * meaning. Everything below is compared in order, such as the fields of an index's key.
+ */
 export function compareFingerprints(expected: Fingerprint, got: Fingerprint): FingerprintDifference[] {
   const names = new Set([...Object.keys(expected), ...Object.keys(got)]);
   return [...names]
     .sort()
-    .flatMap((namespace) => compareNamespace(namespace, expected[namespace], got[namespace]));
+    .flatMap((namespace) => compareNamespace(namespace, own(expected, namespace), own(got, namespace)));
+}
+
+function own(fingerprint: Fingerprint, namespace: string): NamespaceFingerprint | undefined {
+  return Object.hasOwn(fingerprint, namespace) ? fingerprint[namespace] : undefined;
 }
 
 function compareNamespace(
@@ -50,12 +59,22 @@ function compareNamespace(
 ): FingerprintDifference[] {
   if (expected === undefined) return [{ namespace, aspect: "unexpected" }];
   if (got === undefined) return [{ namespace, aspect: "missing" }];
-  return ASPECTS.filter((aspect) => JSON.stringify(expected[aspect]) !== JSON.stringify(got[aspect])).map(
-    (aspect) => ({
-      namespace,
-      aspect,
-      expected: expected[aspect],
-      got: got[aspect],
-    }),
-  );
+  return ASPECTS.filter((aspect) => canonical(expected, aspect) !== canonical(got, aspect)).map((aspect) => ({
+    namespace,
+    aspect,
+    expected: expected[aspect],
+    got: got[aspect],
+  }));
+}
+
+function canonical(fingerprint: NamespaceFingerprint, aspect: (typeof ASPECTS)[number]): string {
+  if (aspect === "options") return canonicalSettings(fingerprint.options);
+  if (aspect === "indexes") return JSON.stringify(fingerprint.indexes.map(canonicalSettings).sort());
+  return JSON.stringify(fingerprint[aspect]);
+}
+
+function canonicalSettings(settings: unknown): string {
+  if (settings === null || typeof settings !== "object" || Array.isArray(settings))
+    return JSON.stringify(settings);
+  return JSON.stringify(Object.entries(settings).sort(([left], [right]) => (left < right ? -1 : 1)));
 }

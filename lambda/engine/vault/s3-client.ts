@@ -7,10 +7,10 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const SILENCE_TIMEOUT_MS = 60_000;
 
 /** The S3 client of all workers. Region, credentials and endpoint come from the environment unless given. */
-export function makeS3Client(config: S3ClientConfig = {}): S3Client {
+export function makeS3Client(config: S3ClientConfig = {}, attempts = S3_CALL_ATTEMPTS): S3Client {
   return new S3Client({
     ...config,
-    maxAttempts: S3_CALL_ATTEMPTS,
+    maxAttempts: attempts,
     retryMode: "standard",
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
