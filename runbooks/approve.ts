@@ -20,10 +20,7 @@ export function approveMachine(bindings: MachineBindings): Machine {
         next: "The answer was given",
         output: evaluate("$states.result.Payload"),
       }),
-      "The answer was given": succeed(
-        "The recovery goes on, or ends, by this answer.",
-        evaluate("$states.input"),
-      ),
+      "The answer was given": succeed("The recovery goes on, or ends, by this answer."),
       "The answer was not given": fail(
         "The recovery still waits, or no longer does; the cause says which.",
         "AnswerNotGiven",

@@ -59,9 +59,9 @@ function claimStates(bindings: MachineBindings): States {
       ],
       "The claim was not understood",
     ),
-    "Already claimed": nothingToDo("Another execution has this slot. Nothing was done."),
-    "Covered by another backup": nothingToDo("A backup of a higher cadence serves this slot."),
-    "Skipped: overlap": nothingToDo(
+    "Already claimed": succeed("Another execution has this slot. Nothing was done."),
+    "Covered by another backup": succeed("A backup of a higher cadence serves this slot."),
+    "Skipped: overlap": succeed(
       "The run before this one still works. It was recorded, and no alert is sent: freshness judges it.",
     ),
     "The claim failed": fail(
@@ -79,15 +79,6 @@ function claimStates(bindings: MachineBindings): States {
 
 function answered(outcome: string): string {
   return `$states.input.outcome = "${outcome}"`;
-}
-
-function nothingToDo(comment: string) {
-  return succeed(comment, {
-    outcome: evaluate("$states.input.outcome"),
-    slot: evaluate("$states.input.slot"),
-    by: evaluate("$states.input.by"),
-    summary: comment,
-  });
 }
 
 function eachSource(bindings: MachineBindings): MapState {
@@ -167,7 +158,7 @@ function drillStates(bindings: MachineBindings): States {
         step: "drill",
         error: "ConfigError",
         cause: evaluate(
-          `"No drill server of version " & $major & " is deployed for the source " & $item.source & "; deployed: " & $string($keys($lookup($drillDefinitions, $item.source))) & ". The backup is checked, not proven. Add that version to the drills of the source and deploy again."`,
+          `"No drill server of version " & $major & " is deployed for the source " & $item.source & "; deployed: " & $join([$keys($lookup($drillDefinitions, $item.source))], ", ") & ". The backup is checked, not proven. Add that version to the drills of the source and deploy again."`,
         ),
         backup: evaluate("$backup"),
       },
@@ -222,7 +213,7 @@ function recordStates(bindings: MachineBindings): States {
       [when("Every source is verified", `$states.input.state = "complete"`, "The set is complete")],
       "The set is incomplete",
     ),
-    "The set is complete": succeed("Every source has a verified backup.", evaluate("$states.input")),
+    "The set is complete": succeed("Every source has a verified backup."),
     "The set is incomplete": fail(
       "At least one source has no verified backup. The other backups of the set count.",
       "BackupIncomplete",

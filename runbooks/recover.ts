@@ -57,12 +57,15 @@ function planStates({ functions, waits }: MachineBindings): States {
     "Plan or execute?": choose(
       "Goes on only when the input says execute; a plan alone changes nothing.",
       [when("The input says execute", `$plan.mode = "execute"`, "Is approval needed?")],
-      "The plan is ready",
+      "Show the plan",
     ),
-    "The plan is ready": succeed("Shows the plan. Nothing was changed.", {
-      plan: evaluate(`[$split($plan.text, "\\n")]`),
-      next: evaluate(EXECUTE_COMMAND),
-    }),
+    "Show the plan": {
+      Type: "Pass",
+      Comment: "Puts the plan, line by line, and the command that carries it out into the output.",
+      Output: { plan: evaluate(`[$split($plan.text, "\\n")]`), next: evaluate(EXECUTE_COMMAND) },
+      Next: "The plan is ready",
+    },
+    "The plan is ready": succeed("Nothing was changed."),
     "The recovery was not planned": fail(
       "Nothing was changed: the input is wrong, there is no verified backup, or another recovery works.",
       "RecoveryNotPlanned",
@@ -207,17 +210,16 @@ function reportStates(bindings: MachineBindings): States {
       timeoutSeconds: bindings.waits.controlSeconds,
       catch: catchAll("report", "The recovery was not recorded"),
       next: "The data are recovered",
-      output: evaluate("$states.result.Payload"),
-    }),
-    "The data are recovered": succeed(
-      "The data are back and compared, and the app, where there is one, is healthy.",
-      {
+      output: {
         runId: evaluate("$plan.runId"),
         source: evaluate("$plan.source"),
         backup: evaluate("$plan.backup"),
         recoveredTo: evaluate("$plan.recoversTo"),
-        report: evaluate("$states.input"),
+        report: evaluate("$states.result.Payload"),
       },
+    }),
+    "The data are recovered": succeed(
+      "The data are back and compared, and the app, where there is one, is healthy.",
     ),
     "The recovery was not recorded": fail(
       "The data are recovered and the app is up; only the record of it is missing.",
@@ -262,7 +264,7 @@ function failureStates(bindings: MachineBindings): States {
       Comment: "The cause says which step failed, in what state the stack is, and the next command.",
       Error: evaluate("$failure.error"),
       Cause: evaluate(
-        `"The recovery " & $plan.runId & " of " & $plan.source & " failed at the step " & $failure.step & " with " & $failure.error & ": " & $failure.cause & " " & $stack & $next`,
+        `"The recovery " & $plan.runId & " of " & $plan.source & " failed at the step " & $failure.step & " with " & $failure.error & ": " & $failure.cause & "\\nState: " & $stack & $next`,
       ),
     },
   };

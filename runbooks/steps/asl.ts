@@ -77,17 +77,13 @@ export type PassState = Described & {
   readonly Output?: Json;
 } & Continue;
 
-export type SucceedState = Described & { readonly Type: "Succeed"; readonly Output: Json };
+/** It has no Output of its own: the state before it makes the output, which every interpreter honours. */
+export type SucceedState = Described & { readonly Type: "Succeed" };
 export type FailState = Described & { readonly Type: "Fail"; readonly Error: string; readonly Cause: string };
 
 /** The text as a JSONata expression of Step Functions. */
 export function evaluate(expression: string): string {
   return `{% ${expression} %}`;
-}
-
-/** A value as a JSONata literal: JSON is one. */
-export function literal(value: Json): string {
-  return JSON.stringify(value);
 }
 
 export function choose(comment: string, rules: readonly ChoiceRule[], otherwise: string): ChoiceState {
@@ -98,8 +94,8 @@ export function when(comment: string, expression: string, next: string): ChoiceR
   return { Comment: comment, Condition: evaluate(expression), Next: next };
 }
 
-export function succeed(comment: string, output: Json): SucceedState {
-  return { Type: "Succeed", Comment: comment, Output: output };
+export function succeed(comment: string): SucceedState {
+  return { Type: "Succeed", Comment: comment };
 }
 
 /** Ends the execution as failed; `cause` is a JSONata expression that tells the operator what to do next. */

@@ -13,8 +13,8 @@ export const EXECUTE_COMMAND = command(
   `{ "source": $plan.source, "backupId": $plan.backup.backupId, "mode": "execute" }`,
 );
 
-export const RESUME = `" Next: " & ${command(`{ "resume": $plan.runId, "mode": "execute" }`)}`;
-const PLAN_ANOTHER = `" Another backup: " & ${command(`{ "source": $plan.source, "mode": "plan" }`)}`;
+export const RESUME = `"\\nNext: " & ${command(`{ "resume": $plan.runId, "mode": "execute" }`)}`;
+const PLAN_ANOTHER = `"\\nAnother backup: " & ${command(`{ "source": $plan.source, "mode": "plan" }`)}`;
 
 /** What is known of the stack after a failure, and the operator's next command: two variables of the machine. */
 export interface Outlook {

@@ -91,7 +91,7 @@ async function runState(name: string, state: State, input: Json, run: Run): Prom
     case "Pass":
       return go(name, state, await settle(state, { input }, input, run), run);
     case "Succeed":
-      return { output: await evaluateIn(state.Output, { input }, run) };
+      return { output: input };
     case "Fail":
       throw new StateError(
         String(await evaluateIn(state.Error, { input }, run)),
