@@ -71,7 +71,9 @@ async function createCollections(client: MongoClient): Promise<void> {
     pipeline: [{ $match: { status: { $ne: "paid" } } }],
   });
   await erp.collection("customers").createIndex({ email: 1 }, { unique: true });
-  await erp.collection("customers").createIndex({ name: "text" }, { default_language: "none" });
+  await erp
+    .collection("customers")
+    .createIndex({ name: "text" }, { default_language: "none", collation: { locale: "simple" } });
   await erp
     .collection("invoices")
     .createIndexes([

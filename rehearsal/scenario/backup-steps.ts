@@ -12,10 +12,10 @@ const RUN_WAIT_SECONDS = 180;
 export const scheduleStartsBackup: Step<World> = {
   name: "A schedule starts the first backup",
   run: async (world, say) => {
-    const { sfn } = world.clients;
+    const { sfn } = world.get("clients");
     say("waiting for the schedule to fire");
     const first = await waitFor("a schedule to start the machine Backup", SCHEDULE_WAIT_SECONDS, async () => {
-      const executions = await listExecutions(sfn, world.estate.machines.backup);
+      const executions = await listExecutions(sfn, world.get("estate").machines.backup);
       return executions[0];
     });
     const input: unknown = JSON.parse(first.input ?? "{}");
@@ -27,8 +27,8 @@ export const scheduleStartsBackup: Step<World> = {
 export const backupIsProven: Step<World> = {
   name: "The backup is sealed, checked and proven by a restore",
   run: async (world, say) => {
-    const { s3, sfn } = world.clients;
-    const bucket = world.estate.vaultBucket;
+    const { s3, sfn } = world.get("clients");
+    const bucket = world.get("estate").vaultBucket;
     say("dump, check and drill are running");
     const set = await waitFor("a backup set in the vault", RUN_WAIT_SECONDS, async () => {
       const [first] = await readRecords(s3, bucket, "sets/");
@@ -53,7 +53,7 @@ export const backupIsProven: Step<World> = {
     );
     demand(checks.length > 0, "the backup has no verification record");
     world.findings.sources[manifest.source] = summarize(manifest, drill);
-    world.firstBackup = manifest;
+    world.set("firstBackup", manifest);
     const namespaces = drill?.checkedNamespaces;
     return {
       backupId: manifest.backupId,
@@ -77,7 +77,7 @@ function summarize(manifest: ManifestRecord, drill: DrillRecord | undefined) {
 }
 
 async function findManifest(world: World, setId: string): Promise<ManifestRecord> {
-  const manifests = await readRecords(world.clients.s3, world.estate.vaultBucket, "manifests/");
+  const manifests = await readRecords(world.get("clients").s3, world.get("estate").vaultBucket, "manifests/");
   const found = manifests
     .map(({ record }) => record as unknown as ManifestRecord)
     .find((one) => one.setId === setId);
@@ -86,7 +86,7 @@ async function findManifest(world: World, setId: string): Promise<ManifestRecord
 }
 
 async function failWhenTheFirstRunFailed(world: World): Promise<void> {
-  const [first] = await listExecutions(world.clients.sfn, world.estate.machines.backup);
+  const [first] = await listExecutions(world.get("clients").sfn, world.get("estate").machines.backup);
   const failed = first?.status !== undefined && !["RUNNING", "SUCCEEDED"].includes(first.status);
   demand(!failed, `the first run ended ${first?.status}: ${first?.error} ${first?.cause}`);
 }

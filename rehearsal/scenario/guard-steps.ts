@@ -21,10 +21,10 @@ const RUNBOOK_SECONDS = 180;
 export const replicaHoldsBackup: Step<World> = {
   name: "The replica Region holds the backup, byte for byte",
   run: async (world) => {
-    const manifest = firstBackup(world);
+    const manifest = world.get("firstBackup");
     for (const artifact of manifest.artifacts) {
       const bytes = await waitFor(`the replica of ${artifact.key}`, REPLICATION_WAIT_SECONDS, () =>
-        readObject(world.clients.s3Replica, world.estate.replicaBucket, artifact.key),
+        readObject(world.get("clients").s3Replica, world.get("estate").replicaBucket, artifact.key),
       );
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       demand(
@@ -32,7 +32,7 @@ export const replicaHoldsBackup: Step<World> = {
         `the replica of ${artifact.key} has digest ${sha256}, not ${artifact.sha256}`,
       );
     }
-    return { artifacts: manifest.artifacts.length, bucket: world.estate.replicaBucket };
+    return { artifacts: manifest.artifacts.length, bucket: world.get("estate").replicaBucket };
   },
 };
 
@@ -40,13 +40,17 @@ export const replicaHoldsBackup: Step<World> = {
 export const lockRefusesDelete: Step<World> = {
   name: "The lock refuses a delete, a delete marker hides nothing",
   run: async (world) => {
-    const { s3 } = world.clients;
-    const manifest = firstBackup(world);
+    const { s3 } = world.get("clients");
+    const manifest = world.get("firstBackup");
     const [artifact] = manifest.artifacts;
     demand(artifact !== undefined, "the backup has no artifact");
-    const refusals = [await refusalOfDelete(s3, world.estate.vaultBucket, artifact.key, artifact.versionId)];
-    await s3.send(new DeleteObjectCommand({ Bucket: world.estate.vaultBucket, Key: manifestKey(manifest) }));
-    await s3.send(new DeleteObjectCommand({ Bucket: world.estate.vaultBucket, Key: artifact.key }));
+    const refusals = [
+      await refusalOfDelete(s3, world.get("estate").vaultBucket, artifact.key, artifact.versionId),
+    ];
+    await s3.send(
+      new DeleteObjectCommand({ Bucket: world.get("estate").vaultBucket, Key: manifestKey(manifest) }),
+    );
+    await s3.send(new DeleteObjectCommand({ Bucket: world.get("estate").vaultBucket, Key: artifact.key }));
     const shown = await world.runCli(["show", manifest.backupId, "--json"]);
     demand(shown.includes(manifest.backupId), `the backup is hidden behind a delete marker: ${shown}`);
     return { refusals, lockedUntil: manifest.lockedUntil };
@@ -75,8 +79,8 @@ export const corruptionRaisesOneAlert: Step<World> = {
     const rotten = await plantRottenBackup(world);
     const input = { mode: "execute", source: rotten.source, backupId: rotten.backupId };
     const execution = await runRunbook(
-      world.clients.sfn,
-      world.estate.machines.recover,
+      world.get("clients").sfn,
+      world.get("estate").machines.recover,
       input,
       RUNBOOK_SECONDS,
     );
@@ -84,11 +88,11 @@ export const corruptionRaisesOneAlert: Step<World> = {
     demand(execution.error === "IntegrityError", `it failed by ${execution.error}: ${execution.cause}`);
     say("waiting for the alert, and that no second one follows");
     await waitFor("the alert in the subscribed queue", ALERT_WAIT_SECONDS, async () => {
-      await world.alerts.receive();
-      return world.alerts.of(execution.executionArn ?? "").length > 0 ? true : undefined;
+      await world.get("alerts").receive();
+      return world.get("alerts").of(execution.executionArn ?? "").length > 0 ? true : undefined;
     });
-    await world.alerts.listen(QUIET_SECONDS);
-    const alerts = world.alerts.of(execution.executionArn ?? "");
+    await world.get("alerts").listen(QUIET_SECONDS);
+    const alerts = world.get("alerts").of(execution.executionArn ?? "");
     demand(
       alerts.length === 1,
       `${alerts.length} alerts were raised, one was expected: ${JSON.stringify(alerts)}`,
@@ -97,16 +101,16 @@ export const corruptionRaisesOneAlert: Step<World> = {
       JSON.stringify(alerts[0]).toLowerCase().includes("critical"),
       `it is not critical: ${JSON.stringify(alerts)}`,
     );
-    demand(world.prober.answersNow(), "the app was stopped for a recovery that was refused");
+    demand(world.get("prober").answersNow(), "the app was stopped for a recovery that was refused");
     return { error: execution.error, cause: execution.cause, alerts };
   },
 };
 
 /** A copy of the first backup under a new id in which one bit of one artifact is flipped; its digests are the old ones. */
 async function plantRottenBackup(world: World): Promise<ManifestRecord> {
-  const { s3 } = world.clients;
-  const bucket = world.estate.vaultBucket;
-  const first = firstBackup(world);
+  const { s3 } = world.get("clients");
+  const bucket = world.get("estate").vaultBucket;
+  const first = world.get("firstBackup");
   const backupId = first.backupId.replace(/-.*$/, "-r0ttenbyte");
   const largest = first.artifacts.reduce((one, other) => (other.storedBytes > one.storedBytes ? other : one));
   const bytes = await readVersion(s3, bucket, largest.key, largest.versionId);
@@ -129,8 +133,8 @@ async function copyRecords(
   first: ManifestRecord,
   backupId: string,
 ): Promise<void> {
-  const { s3 } = world.clients;
-  const bucket = world.estate.vaultBucket;
+  const { s3 } = world.get("clients");
+  const bucket = world.get("estate").vaultBucket;
   const records = await readRecords(
     s3,
     bucket,
@@ -164,9 +168,4 @@ async function readObject(s3: S3Client, bucket: string, key: string): Promise<Ui
 
 function manifestKey({ cadence, source, backupId }: ManifestRecord): string {
   return `manifests/${cadence}/${source}/${backupId}.json`;
-}
-
-function firstBackup(world: World): ManifestRecord {
-  demand(world.firstBackup !== undefined, "there is no first backup");
-  return world.firstBackup;
 }

@@ -34,6 +34,7 @@ export interface DrillRecord {
 
 export interface RecoveryRecord {
   runId: string;
+  backup: { cadence: string; source: string; backupId: string };
   recoversTo: string;
   rtoSeconds: number;
   steps: { name: string; seconds: number }[];

@@ -8,6 +8,8 @@ import { readRecord } from "./vault-records.ts";
 
 const IDLE_WAIT_SECONDS = 150;
 const RUNBOOK_SECONDS = 300;
+/** The next scheduled run is at least half a minute away then. */
+const QUIET_AFTER_RUN_MS = 5_000;
 const LOST = ["erp", "chat"] as const;
 
 /** Loses it right after a run has ended, so that no scheduled backup of the ruins comes between loss and recovery. */
@@ -16,19 +18,19 @@ export const databaseIsLost: Step<World> = {
   run: async (world, say) => {
     say("waiting until no backup is running");
     await waitFor("a moment after a backup run", IDLE_WAIT_SECONDS, async () => {
-      const executions = await listExecutions(world.clients.sfn, world.estate.machines.backup);
+      const executions = await listExecutions(world.get("clients").sfn, world.get("estate").machines.backup);
       const newest = executions.at(-1);
       const idle = executions.every((execution) => execution.status !== "RUNNING");
       const ageMs = Date.now() - Number(newest?.stopDate ?? 0);
-      return idle && ageMs < world.quietAfterRunMs ? true : undefined;
+      return idle && ageMs < QUIET_AFTER_RUN_MS ? true : undefined;
     });
-    world.stillDigests = await digestStillCollections(world.mongo);
-    await world.writer?.stop();
-    for (const database of LOST) await world.mongo.db(database).dropDatabase();
-    world.lostAt = new Date();
-    const healthy = await world.prober.isHealthyNow();
+    world.set("stillDigests", await digestStillCollections(world.get("mongo")));
+    await world.get("writer").stop();
+    for (const database of LOST) await world.get("mongo").db(database).dropDatabase();
+    const lostAt = world.set("lostAt", new Date());
+    const healthy = await world.get("prober").isHealthyNow();
     demand(!healthy, "the app says that it is healthy without its database");
-    return { lostAt: world.lostAt.toISOString(), entriesWritten: world.writer?.entries.length };
+    return { lostAt: lostAt.toISOString(), entriesWritten: world.get("writer").entries.length };
   },
 };
 
@@ -37,8 +39,8 @@ export const runbookRecovers: Step<World> = {
   name: "The runbook recovers it",
   run: async (world) => {
     const execution = await runRunbook(
-      world.clients.sfn,
-      world.estate.machines.recover,
+      world.get("clients").sfn,
+      world.get("estate").machines.recover,
       { mode: "execute", reason: "rehearsal" },
       RUNBOOK_SECONDS,
     );
@@ -47,12 +49,15 @@ export const runbookRecovers: Step<World> = {
       `recover ended ${execution.status}: ${execution.error} ${execution.cause}`,
     );
     const runId = (execution.executionArn ?? "").split(":").at(-1) ?? "";
-    const record = await readRecord(world.clients.s3, world.estate.vaultBucket, `recoveries/${runId}.json`);
+    const record = await readRecord(
+      world.get("clients").s3,
+      world.get("estate").vaultBucket,
+      `recoveries/${runId}.json`,
+    );
     const recovery = record as unknown as RecoveryRecord;
-    demand(world.lostAt !== undefined, "nothing was lost");
-    const rpoSeconds = (world.lostAt.getTime() - Date.parse(recovery.recoversTo)) / 1000;
+    const rpoSeconds = (world.get("lostAt").getTime() - Date.parse(recovery.recoversTo)) / 1000;
     world.findings.measured = { rpoSeconds, rtoSeconds: recovery.rtoSeconds };
-    world.recovery = recovery;
+    world.set("recovery", recovery);
     return { comparison: recovery.comparison, recoversTo: recovery.recoversTo, steps: recovery.steps };
   },
 };
@@ -62,15 +67,15 @@ export const recoveredIsOneMoment: Step<World> = {
   name: "What came back is exactly one moment, byte for byte",
   run: async (world) => {
     const manifest = await findRecovered(world);
-    const digests = await digestStillCollections(world.mongo);
-    const before = world.stillDigests ?? {};
+    const digests = await digestStillCollections(world.get("mongo"));
+    const before = world.get("stillDigests");
     demand(
       JSON.stringify(digests) === JSON.stringify(before),
       `digests differ: ${JSON.stringify({ before, digests })}`,
     );
     const verdict = await judgeMoment(
-      world.mongo,
-      world.writer?.entries ?? [],
+      world.get("mongo"),
+      world.get("writer").entries,
       parsePosition(manifest.to.log),
     );
     demand(verdict.ok, `the recovered data is not one moment: ${JSON.stringify(verdict)}`);
@@ -82,19 +87,19 @@ export const recoveredIsOneMoment: Step<World> = {
 export const appWasDownOnlyMeanwhile: Step<World> = {
   name: "The app refused connections during the restore and answers after it",
   run: async (world) => {
-    const healthy = await world.prober.isHealthyNow();
+    const healthy = await world.get("prober").isHealthyNow();
     demand(healthy, "the app is not healthy after the recovery");
-    const refused = world.prober.refusedSince(world.lostAt ?? new Date());
+    const refused = world.get("prober").refusedSince(world.get("lostAt"));
     demand(refused.count > 0, "the app answered all the time: it was not stopped for the restore");
     return { ...refused };
   },
 };
 
 async function findRecovered(world: World): Promise<ManifestRecord> {
-  const backup = (world.recovery as unknown as { backup: ManifestRecord } | undefined)?.backup;
-  demand(backup !== undefined, "the recovery record names no backup");
-  const key = `manifests/${backup.cadence}/${backup.source}/${backup.backupId}.json`;
-  return (await readRecord(world.clients.s3, world.estate.vaultBucket, key)) as unknown as ManifestRecord;
+  const { cadence, source, backupId } = world.get("recovery").backup;
+  const key = `manifests/${cadence}/${source}/${backupId}.json`;
+  const record = await readRecord(world.get("clients").s3, world.get("estate").vaultBucket, key);
+  return record as unknown as ManifestRecord;
 }
 
 /** `<seconds>:<ordinal>` of an oplog position. */

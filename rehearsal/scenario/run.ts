@@ -16,7 +16,7 @@ export async function runScenario<World>(
         task.output = line;
       });
       results.push(result);
-      if (!result.ok) throw new Error(String(result.facts["failure"]));
+      if (!result.ok) throw new Error(String(result.facts.failure));
       task.title = `${step.name} (${result.seconds.toFixed(1)} s)`;
     },
   }));

@@ -1,0 +1,97 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { SIZES } from "./data/erp.ts";
+import { describeFailure } from "./report/failure.ts";
+import { renderPage } from "./report/page.ts";
+import { type Findings, findFaults, type Report, type StepResult } from "./report/report.ts";
+import { renderTable } from "./report/table.ts";
+import { coreSteps } from "./scenario/core.ts";
+import { runScenario } from "./scenario/run.ts";
+import { makeWorld, type World } from "./world/world.ts";
+
+const OUTPUT = join(import.meta.dirname, "out");
+const TIME_LIMIT_MS = 15 * 60_000;
+
+interface Options {
+  readonly size: keyof typeof SIZES;
+  readonly seed: string;
+  readonly keep: boolean;
+  readonly json: boolean;
+}
+
+function readOptions(): Options {
+  const sizes = Object.keys(SIZES);
+  const command = new Command("npm run rehearse --")
+    .description(
+      "Loses a company's database and recovers it, on this machine: the real CDK app on a local AWS, real servers, real data.",
+    )
+    .addOption(new Option("--size <size>", "how much data the company has").choices(sizes).default("small"))
+    .option("--seed <number>", "seed of the data; the same seed makes the same data", "20261123")
+    .option("--keep", "leave the world running afterwards, to look around; Ctrl-C ends it", false)
+    .option("--json", "print report.json instead of the table; progress goes to stderr", false)
+    .option("--all", "everything there is; today the same as the core", false)
+    .addHelpText(
+      "after",
+      `\nThe page of results is ${join("rehearsal", "out", "report.html")}. Exit code 0 only if all of it held.`,
+    );
+  return command.parse().opts<Options>();
+}
+
+function makeReport(options: Options, startedAt: Date, steps: StepResult[], findings: Findings) {
+  const faults = findFaults(
+    steps,
+    coreSteps.map((step) => step.name),
+    findings,
+  );
+  const report: Report = {
+    ok: faults.length === 0,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    size: options.size,
+    seed: Number(options.seed),
+    ...findings,
+    steps,
+  };
+  return { report, faults };
+}
+
+async function writeReport(report: Report, faults: readonly string[]): Promise<void> {
+  await mkdir(OUTPUT, { recursive: true });
+  await writeFile(join(OUTPUT, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(join(OUTPUT, "report.html"), renderPage(report, faults));
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort(new Error(name)));
+  const limit = setTimeout(() => stop.abort(new Error("the rehearsal's time is over")), TIME_LIMIT_MS);
+  await rm(OUTPUT, { recursive: true, force: true });
+  const startedAt = new Date();
+  const world = makeWorld({ size: SIZES[options.size], seed: Number(options.seed), signal: stop.signal });
+  try {
+    const results = await runScenario(coreSteps, world, options.json ? process.stderr : process.stdout);
+    const { report, faults } = makeReport(options, startedAt, results, world.findings);
+    await writeReport(report, faults);
+    console.log(options.json ? JSON.stringify(report, null, 2) : `\n${renderTable(report, faults)}`);
+    process.exitCode = report.ok ? 0 : 1;
+    if (options.keep) await keepRunning(world, stop.signal, limit);
+  } finally {
+    clearTimeout(limit);
+    await world.close();
+  }
+}
+
+async function keepRunning(world: World, signal: AbortSignal, limit: NodeJS.Timeout): Promise<void> {
+  clearTimeout(limit);
+  console.error(`The world keeps running until Ctrl-C. ${world.describe()}`);
+  const alive = setInterval(() => undefined, 60_000);
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  clearInterval(alive);
+}
+
+main().catch((error: unknown) => {
+  console.error(describeFailure(error));
+  process.exitCode = 1;
+});

@@ -1,0 +1,27 @@
+import type { World } from "../world/world.ts";
+import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
+import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
+import {
+  appWasDownOnlyMeanwhile,
+  databaseIsLost,
+  recoveredIsOneMoment,
+  runbookRecovers,
+} from "./recovery-steps.ts";
+import type { Step } from "./step.ts";
+import { companyIsBusy, estateIsDeployed, worldStarts } from "./world-steps.ts";
+
+/** The rehearsal: a company's server, an estate deployed for it, its loss and its recovery. */
+export const coreSteps: readonly Step<World>[] = [
+  worldStarts,
+  companyIsBusy,
+  estateIsDeployed,
+  scheduleStartsBackup,
+  backupIsProven,
+  replicaHoldsBackup,
+  lockRefusesDelete,
+  corruptionRaisesOneAlert,
+  databaseIsLost,
+  runbookRecovers,
+  recoveredIsOneMoment,
+  appWasDownOnlyMeanwhile,
+];

@@ -1,0 +1,30 @@
+import type { Deployment } from "../aws/deploy.ts";
+
+/** What the deployed stacks say of themselves, by their outputs. */
+export interface DeployedEstate {
+  readonly vaultBucket: string;
+  readonly replicaBucket: string;
+  readonly alertTopicArn: string;
+  readonly clusterArn: string;
+  readonly machines: { readonly backup: string; readonly recover: string };
+}
+
+/** Reads the outputs of every stack of a deployment; throws when one is missing. */
+export function readEstate({ stacks }: Deployment): DeployedEstate {
+  const outputs: Readonly<Record<string, string>> = Object.assign(
+    {},
+    ...stacks.map((stack) => stack.outputs),
+  );
+  const need = (name: string) => {
+    const value = outputs[name];
+    if (value !== undefined) return value;
+    throw new Error(`No stack has the output ${name}; there are ${Object.keys(outputs).join(", ")}.`);
+  };
+  return {
+    vaultBucket: need("VaultBucketName"),
+    replicaBucket: need("ReplicaBucketName"),
+    alertTopicArn: need("AlertTopicArn"),
+    clusterArn: need("ClusterArn"),
+    machines: { backup: need("BackupMachineArn"), recover: need("RecoverMachineArn") },
+  };
+}

@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MongoClient } from "mongodb";
+import type { LocalAws } from "../aws/local-aws.ts";
+import type { ErpSize } from "../data/erp.ts";
+import type { Writer } from "../data/writer.ts";
+import type { Prober } from "../host/prober.ts";
+import type { Findings } from "../report/report.ts";
+import type { ManifestRecord, RecoveryRecord } from "../scenario/records.ts";
+import type { Alerts } from "./alerts.ts";
+import { runCli } from "./cli.ts";
+import type { Clients } from "./clients.ts";
+import type { Company } from "./company.ts";
+import type { DeployedEstate } from "./estate.ts";
+
+export interface WorldOptions {
+  readonly size: ErpSize;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+/** What comes into being while the scenario goes on; each is set once, by the step that makes it. */
+export interface WorldParts {
+  folder: string;
+  aws: LocalAws;
+  clients: Clients;
+  company: Company;
+  mongo: MongoClient;
+  prober: Prober;
+  writer: Writer;
+  estate: DeployedEstate;
+  alerts: Alerts;
+  firstBackup: ManifestRecord;
+  stillDigests: Readonly<Record<string, string>>;
+  lostAt: Date;
+  recovery: RecoveryRecord;
+}
+
+/** The local world of one rehearsal. Everything in it ends with `close`. */
+export interface World {
+  readonly options: WorldOptions;
+  readonly findings: Findings;
+  set<Name extends keyof WorldParts>(name: Name, part: WorldParts[Name]): WorldParts[Name];
+  /** Throws when no step has made it yet. */
+  get<Name extends keyof WorldParts>(name: Name): WorldParts[Name];
+  /** Ends it when the world closes; the last comes first. */
+  onClose(end: () => Promise<unknown>): void;
+  runCli(args: readonly string[]): Promise<string>;
+  describe(): string;
+  close(): Promise<void>;
+}
+
+/** An empty world; the scenario's first steps fill it. */
+export function makeWorld(options: WorldOptions): World {
+  const parts: Partial<WorldParts> = {};
+  const ends: (() => Promise<unknown>)[] = [];
+  const get: World["get"] = (name) => {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`No step has made the world's part "${name}".`);
+    return part;
+  };
+  return {
+    options,
+    findings: { sources: {}, alerts: [], leftOut: [] },
+    set: (name, part) => {
+      parts[name] = part;
+      return part;
+    },
+    get,
+    onClose: (end) => void ends.push(end),
+    runCli: (args) => runCli([...args, "--vault-bucket", get("estate").vaultBucket], get("aws").env),
+    describe: () => `AWS: ${get("aws").endpoint}, files: ${get("folder")}.`,
+    close: async () => {
+      for (const end of ends.toReversed()) await end().catch((error: unknown) => console.error(error));
+      ends.length = 0;
+    },
+  };
+}
+
+/** A folder of the machine's temporary place that goes away with the world. */
+export async function makeWorldFolder(world: World): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "backup-estate-rehearsal-"));
+  world.onClose(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return world.set("folder", folder);
+}
