@@ -1,0 +1,79 @@
+import type { MongoClient, MongoClientOptions } from "mongodb";
+import { throwIfAborted } from "../model/errors.ts";
+import { loadRawDriver, type RawDriver } from "./raw-driver.ts";
+import { translateError } from "./translate-error.ts";
+
+const SERVER_SELECTION_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that says nothing for so long is gone. */
+const SOCKET_TIMEOUT_MS = 300_000;
+const POOL_SIZE = 12;
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly authSource?: string;
+  readonly tls?: { readonly caFile?: string; readonly serverName?: string };
+}
+
+/** An open connection with what the engine needs of the driver. */
+export interface Connection extends AsyncDisposable {
+  readonly client: MongoClient;
+  readonly driver: RawDriver;
+  readonly signal: AbortSignal;
+  /** Runs driver calls; their errors leave as `SourceError`, `IntegrityError` or `Cancelled`. */
+  run<Result>(what: string, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** Connects to one server and no other member of its set; throws `SourceError`. The driver is loaded here. */
+export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
+  throwIfAborted(signal);
+  const driver = await loadRawDriver();
+  const client = new driver.MongoClient(`mongodb://${options.host}:${options.port}/`, clientOptions(options));
+  const place = `${options.host}:${options.port}`;
+  const run = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
+    throwIfAborted(signal);
+    try {
+      return await work();
+    } catch (error) {
+      throwIfAborted(signal);
+      throw translateError(error, `${what} at ${place}`);
+    }
+  };
+  const close = async () => client.close().catch(() => {});
+  // Closing is the only thing that ends a command which the server is still working on.
+  const onAbort = () => void close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  const dispose = async () => {
+    signal.removeEventListener("abort", onAbort);
+    await close();
+  };
+  try {
+    await run("The connection to MongoDB", () => client.db("admin").command({ ping: 1 }));
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { client, driver, signal, run, [Symbol.asyncDispose]: dispose };
+}
+
+function clientOptions(options: ConnectOptions): MongoClientOptions {
+  const { user, password, tls } = options;
+  return {
+    ...(user === undefined ? {} : { auth: { username: user, password: password ?? "" } }),
+    ...(user === undefined ? {} : { authSource: options.authSource ?? "admin" }),
+    ...(tls === undefined ? {} : { tls: true }),
+    ...(tls?.caFile === undefined ? {} : { tlsCAFile: tls.caFile }),
+    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+    appName: "backup-estate",
+    directConnection: true,
+    retryReads: false,
+    retryWrites: false,
+    maxPoolSize: POOL_SIZE,
+    serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    socketTimeoutMS: SOCKET_TIMEOUT_MS,
+  };
+}

@@ -1,0 +1,175 @@
+import { invariant } from "../model/errors.ts";
+import type { NamespaceFingerprint } from "../model/fingerprint.ts";
+import type { Clock } from "../model/ids.ts";
+import type { Position } from "../model/manifest.ts";
+import type { Dump, DumpItem, DumpOptions, DumpSummary, Progress } from "../sources/source.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { Connection } from "./connect.ts";
+import type { ContentHash } from "./content-hash.ts";
+import { readEndState } from "./end-state.ts";
+import { isCompared, makeFingerprint, storageOf } from "./fingerprint-live.ts";
+import { type Listed, listNamespaces } from "./list-namespaces.ts";
+import { encodeMetadata } from "./metadata.ts";
+import { dataItem, metadataItem, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./names.ts";
+import {
+  checkNoGap,
+  findEnd,
+  findStart,
+  hasOplog,
+  OPLOG,
+  type OplogTime,
+  readEntry,
+  spanFilter,
+  toPosition,
+} from "./oplog.ts";
+import { readRaw } from "./read-raw.ts";
+import { TouchedNamespaces } from "./touched.ts";
+
+/** What a dump needs beside its connection. */
+export interface DumpTools {
+  readonly connection: Connection;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly versions: Readonly<Record<string, string>>;
+  newContent(): ContentHash;
+  progress(event: Progress): void;
+}
+
+/** The span of the oplog that belongs to a dump. */
+interface Span {
+  readonly from: OplogTime;
+  readonly to: OplogTime;
+  readonly touched: TouchedNamespaces;
+}
+
+/** A dump in progress, in the directory layout of mongodump. One at a time may be read from it; items several. */
+export class MongodbDump implements Dump {
+  readonly items: AsyncIterable<DumpItem>;
+  readonly #tools: DumpTools;
+  readonly #options: DumpOptions;
+  readonly #fingerprint: Record<string, NamespaceFingerprint> = {};
+  readonly #unread = new Set<string>();
+  #waiting: (() => void) | undefined;
+  #listed: readonly Listed[] = [];
+  #span: Span | undefined;
+  #done = false;
+
+  constructor(tools: DumpTools, options: DumpOptions) {
+    this.#tools = tools;
+    this.#options = options;
+    this.items = { [Symbol.asyncIterator]: () => this.#makeItems() };
+  }
+
+  /** Throws when an item was not read to its end. */
+  async summary(): Promise<DumpSummary> {
+    invariant(this.#done, `a summary was asked for while items are unread: ${[...this.#unread].join(", ")}`);
+    const { versions } = this.#tools;
+    const fingerprint = Object.fromEntries(Object.entries(this.#fingerprint).sort(byName));
+    const span = this.#span;
+    if (span === undefined) return { fingerprint, to: this.#now(), versions };
+    const summary = { fingerprint, from: toPosition(span.from), to: toPosition(span.to), versions };
+    if (this.#options.proof === "as-read") return summary;
+    const endState = await readEndState(this.#tools, this.#listed, span.touched, span.to);
+    return { ...summary, endState };
+  }
+
+  async *#makeItems(): AsyncGenerator<DumpItem> {
+    const { connection, versions } = this.#tools;
+    const from = (await hasOplog(connection)) ? await findStart(connection) : undefined;
+    this.#listed = await listNamespaces(connection);
+    const prelude = JSON.stringify({ ServerVersion: versions.server, ToolVersion: "backup-estate" });
+    yield this.#small(PRELUDE_ITEM, Buffer.from(prelude));
+    for (const listed of this.#listed) {
+      yield this.#small(metadataItem(listed.namespace), encodeMetadata(connection.driver.BSON, listed));
+      const storage = storageOf(listed);
+      if (storage !== undefined) yield this.#item(dataItem(storage), this.#readData(listed));
+      else await this.#note(listed, this.#tools.newContent());
+    }
+    await this.#allRead();
+    if (from !== undefined) yield this.#item(OPLOG_ITEM, this.#readOplog(from));
+    await this.#allRead();
+    this.#done = true;
+  }
+
+  /** An item counts as unread from the moment it is handed out until its last byte was taken. */
+  #item(name: string, body: AsyncGenerator<Uint8Array>): DumpItem {
+    this.#unread.add(name);
+    return { name, body: this.#track(name, body) };
+  }
+
+  #small(name: string, bytes: Uint8Array): DumpItem {
+    return this.#item(name, yieldOnce(bytes));
+  }
+
+  async *#track(name: string, body: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      yield chunk;
+      this.#tools.progress({ phase: "dump", name, bytes });
+    }
+    this.#unread.delete(name);
+    this.#waiting?.();
+  }
+
+  /** The oplog's end may be looked for only once all data was read. */
+  async #allRead(): Promise<void> {
+    const { signal } = this.#tools.connection;
+    while (this.#unread.size > 0 && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    await this.#tools.connection.run("The dump", async () => {});
+  }
+
+  async *#readData(listed: Listed): AsyncGenerator<Uint8Array> {
+    const { connection, budget } = this.#tools;
+    const content = this.#tools.newContent();
+    const storage = storageOf(listed);
+    invariant(storage !== undefined, "a view has no data to read");
+    for await (const { documents, ends } of readRaw(connection, storage, { budget })) {
+      content.addAll(documents, ends);
+      if (documents.length > 0) yield documents;
+    }
+    await this.#note(listed, content);
+  }
+
+  async #note(listed: Listed, content: ContentHash): Promise<void> {
+    if (!isCompared(listed.namespace, content.count)) return;
+    this.#fingerprint[nameOf(listed.namespace)] = makeFingerprint(this.#tools.connection, listed, content);
+  }
+
+  async *#readOplog(from: OplogTime): AsyncGenerator<Uint8Array> {
+    const { connection, budget } = this.#tools;
+    const to = await findEnd(connection);
+    const touched = new TouchedNamespaces();
+    let first: Buffer | undefined;
+    const filter = spanFilter(connection, from, to);
+    for await (const { documents, ends } of readRaw(connection, OPLOG, { budget, filter })) {
+      let start = 0;
+      for (const end of ends) {
+        const entry = documents.subarray(start, end);
+        if (first === undefined) checkNoGap(entry, from);
+        first ??= entry;
+        touched.add(readEntry(entry));
+        start = end;
+      }
+      yield documents;
+    }
+    checkNoGap(first, from);
+    this.#span = { from, to, touched };
+  }
+
+  #now(): Position {
+    return { at: this.#tools.clock.now().toISOString() };
+  }
+}
+
+async function* yieldOnce(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}

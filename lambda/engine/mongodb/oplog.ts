@@ -1,0 +1,163 @@
+import type { Document, Timestamp } from "mongodb";
+import { SourceError } from "../model/errors.ts";
+import type { Position } from "../model/manifest.ts";
+import { type Element, findElement, readElements, TYPE } from "./bson.ts";
+import type { Connection } from "./connect.ts";
+import { isServersOwn, type Namespace, nameOf, ownerOf, parseNamespace } from "./names.ts";
+
+/** Where the oplog lies. */
+export const OPLOG: Namespace = { database: "local", collection: "oplog.rs" };
+const MS = 1000;
+
+/** A moment of the oplog. */
+export interface OplogTime {
+  readonly seconds: number;
+  readonly ordinal: number;
+}
+
+/** `seconds:ordinal`, as it stands in `Position.log`. */
+export function toPosition(time: OplogTime): Position {
+  return { at: new Date(time.seconds * MS).toISOString(), log: `${time.seconds}:${time.ordinal}` };
+}
+
+export function toTimestamp(connection: Connection, time: OplogTime): Timestamp {
+  return new connection.driver.BSON.Timestamp({ t: time.seconds, i: time.ordinal });
+}
+
+/** Whether the server keeps an oplog, that is, belongs to a replica set. */
+export async function hasOplog(connection: Connection): Promise<boolean> {
+  const hello = await connection.run("Asking for the replica set", () =>
+    connection.client.db("admin").command({ hello: 1 }),
+  );
+  return typeof hello.setName === "string";
+}
+
+/**
+ * From where the oplog must be read so that nothing is missed that a dump begun now may see half of: its last
+ * entry, or the start of the oldest transaction that is still open.
+ */
+export async function findStart(connection: Connection): Promise<OplogTime> {
+  const open = await connection.run("Looking for open transactions", () =>
+    connection.client
+      .db("config")
+      .collection("transactions")
+      .find({ state: { $in: ["prepared", "inProgress"] }, startOpTime: { $exists: true } })
+      .sort({ "startOpTime.ts": 1 })
+      .limit(1)
+      .toArray(),
+  );
+  const oldest = open[0]?.startOpTime?.ts as Timestamp | undefined;
+  return oldest === undefined ? findEnd(connection) : fromTimestamp(oldest);
+}
+
+/** The last entry of the oplog. */
+export async function findEnd(connection: Connection): Promise<OplogTime> {
+  const last = await connection.run("Reading the end of the oplog", () =>
+    connection.client
+      .db(OPLOG.database)
+      .collection(OPLOG.collection)
+      .findOne({}, { sort: { $natural: -1 }, projection: { ts: 1 } }),
+  );
+  if (last === null)
+    throw new SourceError("UNHEALTHY", "The oplog is empty. Initiate the replica set, then run again.");
+  return fromTimestamp(last.ts as Timestamp);
+}
+
+function fromTimestamp(timestamp: Timestamp): OplogTime {
+  return { seconds: timestamp.t, ordinal: timestamp.i };
+}
+
+/** Entries of the dump's span, both ends included: the first proves that the oplog has not rolled over. */
+export function spanFilter(connection: Connection, from: OplogTime, to: OplogTime): Document {
+  return { ts: { $gte: toTimestamp(connection, from), $lte: toTimestamp(connection, to) } };
+}
+
+/** Throws `SourceError` OPLOG_GAP unless the span's first entry is the dump's start. */
+export function checkNoGap(first: Buffer | undefined, from: OplogTime): void {
+  const got = first === undefined ? undefined : readTime(first);
+  if (got?.seconds === from.seconds && got.ordinal === from.ordinal) return;
+  throw new SourceError(
+    "OPLOG_GAP",
+    `The oplog no longer holds the dump's start (expected ${from.seconds}:${from.ordinal}, got ${got === undefined ? "nothing" : `${got.seconds}:${got.ordinal}`}). Make the oplog larger, or dump when less is written.`,
+    { facts: { from, got } },
+  );
+}
+
+function readTime(entry: Buffer): OplogTime | undefined {
+  const ts = findElement(entry, "ts");
+  if (ts?.type !== TYPE.timestamp) return undefined;
+  return { seconds: entry.readUInt32LE(ts.value + 4), ordinal: entry.readUInt32LE(ts.value) };
+}
+
+/** One entry of the oplog: its kind, namespace, and elements by name, with `bytes` that they point into. */
+export interface Entry {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly bytes: Buffer;
+  readonly elements: ReadonlyMap<string, Element>;
+}
+
+export function readEntry(bytes: Buffer): Entry {
+  const elements = new Map<string, Element>();
+  for (const element of readElements(bytes)) elements.set(element.name, element);
+  const text = (name: string) => readText(bytes, elements.get(name));
+  return { kind: text("op") ?? "n", namespace: text("ns") ?? "", bytes, elements };
+}
+
+/** The string of an element, or undefined. */
+export function readText(bytes: Buffer, element: Element | undefined): string | undefined {
+  if (element?.type !== TYPE.string) return undefined;
+  return bytes.toString("utf8", element.value + 4, element.end - 1);
+}
+
+/** The bytes of an element's embedded document. */
+export function embedded({ bytes, elements }: Entry, name: string): Buffer {
+  const element = elements.get(name);
+  return element === undefined ? Buffer.alloc(0) : bytes.subarray(element.value, element.end);
+}
+
+/** The command of an entry of kind `c`, and the collection it is about. */
+export function readCommand(entry: Entry): { name: string; collection: string } {
+  const object = embedded(entry, "o");
+  const [first] = readElements(object);
+  return { name: first?.name ?? "", collection: readText(object, first) ?? "" };
+}
+
+/** The operations inside an `applyOps` entry, in their order. */
+export function readNested(entry: Entry): Entry[] {
+  const object = embedded(entry, "o");
+  const list = findElement(object, "applyOps");
+  if (list === undefined) return [];
+  return [...readElements(object, list.value)].map(({ value, end }) =>
+    readEntry(object.subarray(value, end)),
+  );
+}
+
+/** What an entry does to which namespace, transactions taken apart. `definition`: it changes more than documents. */
+export function* listTouches(entry: Entry): Generator<{ namespace: string; definition: boolean }> {
+  if (entry.kind === "n") return;
+  if (entry.kind !== "c") {
+    if (isReplayed(entry.namespace)) yield { namespace: entry.namespace, definition: false };
+    return;
+  }
+  const { name, collection } = readCommand(entry);
+  if (name === "applyOps") {
+    for (const nested of readNested(entry)) yield* listTouches(nested);
+    return;
+  }
+  if (collection === "") return;
+  const { database } = parseNamespace(entry.namespace);
+  if (isReplayed(`${database}.${collection}`))
+    yield { namespace: `${database}.${collection}`, definition: true };
+}
+
+/** Whether a restore replays operations on this namespace: `admin`, `config` and `local` are the server's. */
+export function isReplayed(name: string): boolean {
+  const namespace = parseNamespace(name);
+  return namespace.database !== "admin" && namespace.database !== "" && !isServersOwn(namespace);
+}
+
+/** The name by which a fingerprint knows the namespace: a time series for its buckets. */
+export function fingerprintName(name: string): string {
+  return nameOf(ownerOf(parseNamespace(name)));
+}

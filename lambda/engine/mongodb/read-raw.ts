@@ -1,0 +1,136 @@
+import type { ClientSession, Document, Timestamp } from "mongodb";
+import { type RawBatch, takeBatch } from "./bson.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { Connection } from "./connect.ts";
+import { type Namespace, nameOf } from "./names.ts";
+
+/** The server sends at most so much in one batch. */
+const LARGEST_BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH_DOCUMENTS = 3000;
+const FIRST_BATCH_DOCUMENTS = 100;
+
+export interface ReadOptions {
+  readonly filter?: Document;
+  /** Reads at that moment of the oplog, as far as the server still holds it. */
+  readonly at?: Timestamp;
+  readonly budget: ByteBudget;
+}
+
+/** What a reader owes the budget, and how much its next batch may take. */
+interface Reader {
+  readonly connection: Connection;
+  readonly namespace: Namespace;
+  readonly session: ClientSession;
+  readonly budget: ByteBudget;
+  readonly options: ReadOptions;
+  expectedBytes: number;
+  openCursor: bigint;
+}
+
+/**
+ * The documents of a collection as raw bytes, batch by batch. The next batch is on its way while one is used, if
+ * the budget has room for it. A batch is the caller's until the next one is asked for. Throws `SourceError`.
+ */
+export async function* readRaw(
+  connection: Connection,
+  namespace: Namespace,
+  options: ReadOptions,
+): AsyncGenerator<RawBatch> {
+  const session = connection.client.startSession({ causalConsistency: false });
+  const { budget } = options;
+  const estimate = { expectedBytes: LARGEST_BATCH_BYTES, openCursor: 0n };
+  const reader: Reader = { connection, namespace, session, budget, options, ...estimate };
+  let next: Promise<RawBatch> | undefined;
+  let held = 0;
+  try {
+    next = fetchWhenRoom(reader, 0n);
+    while (next !== undefined) {
+      const batch: RawBatch = await next;
+      held = batch.documents.length;
+      next = batch.cursorId === 0n ? undefined : prefetch(reader, batch.cursorId);
+      yield batch;
+      budget.give(held);
+      held = 0;
+      if (batch.cursorId !== 0n) next ??= fetchWhenRoom(reader, batch.cursorId);
+    }
+  } finally {
+    budget.give(held);
+    await close(reader, next);
+  }
+}
+
+async function fetchWhenRoom(reader: Reader, cursorId: bigint): Promise<RawBatch> {
+  await reader.budget.take(reader.expectedBytes, reader.connection.signal);
+  return fetch(reader, cursorId);
+}
+
+function prefetch(reader: Reader, cursorId: bigint): Promise<RawBatch> | undefined {
+  if (!reader.budget.tryTake(reader.expectedBytes)) return undefined;
+  const fetched = fetch(reader, cursorId);
+  // It is awaited later; a failure until then must not count as unhandled.
+  fetched.catch(() => {});
+  return fetched;
+}
+
+/** Fetches with `expectedBytes` already taken from the budget, and corrects that to what came. */
+async function fetch(reader: Reader, cursorId: bigint): Promise<RawBatch> {
+  const { connection, namespace, session, budget, expectedBytes } = reader;
+  const command = cursorId === 0n ? makeFind(reader) : makeGetMore(reader, cursorId);
+  try {
+    const reply = await connection.run(`Reading ${nameOf(namespace)}`, () =>
+      connection.client.db(namespace.database).command(command, { raw: true, session }),
+    );
+    const { buffer, byteOffset, byteLength } = reply.cursor as Uint8Array;
+    const batch = takeBatch(Buffer.from(buffer, byteOffset, byteLength));
+    reader.openCursor = batch.cursorId;
+    budget.give(expectedBytes - batch.documents.length);
+    reader.expectedBytes = Math.min(LARGEST_BATCH_BYTES, estimateNext(batch, cursorId === 0n));
+    return batch;
+  } catch (error) {
+    budget.give(expectedBytes);
+    throw error;
+  }
+}
+
+function estimateNext(batch: RawBatch, first: boolean): number {
+  if (batch.ends.length === 0) return LARGEST_BATCH_BYTES;
+  if (!first) return batch.documents.length * 2;
+  return (batch.documents.length / batch.ends.length) * BATCH_DOCUMENTS * 2;
+}
+
+function makeFind({ namespace, options, connection }: Reader): Document {
+  const { filter, at } = options;
+  const Long = connection.driver.BSON.Long;
+  return {
+    find: namespace.collection,
+    ...(filter === undefined ? {} : { filter }),
+    batchSize: Long.fromNumber(FIRST_BATCH_DOCUMENTS),
+    noCursorTimeout: true,
+    ...(at === undefined ? {} : { readConcern: { level: "snapshot", atClusterTime: at } }),
+  };
+}
+
+function makeGetMore({ namespace, connection }: Reader, cursorId: bigint): Document {
+  const Long = connection.driver.BSON.Long;
+  return {
+    getMore: Long.fromBigInt(cursorId),
+    collection: namespace.collection,
+    batchSize: Long.fromNumber(BATCH_DOCUMENTS),
+  };
+}
+
+/** Also after an abort or error: a cursor that is left open would hold on to the server's memory. */
+async function close(reader: Reader, pending: Promise<RawBatch> | undefined): Promise<void> {
+  const { connection, namespace, session, budget } = reader;
+  const late = await pending?.catch(() => undefined);
+  if (late !== undefined) budget.give(late.documents.length);
+  if (reader.openCursor !== 0n) {
+    const Long = connection.driver.BSON.Long;
+    const command = { killCursors: namespace.collection, cursors: [Long.fromBigInt(reader.openCursor)] };
+    await connection.client
+      .db(namespace.database)
+      .command(command, { session })
+      .catch(() => {});
+  }
+  await session.endSession().catch(() => {});
+}

@@ -1,0 +1,84 @@
+import { findElement } from "./bson.ts";
+import type { DumpTools } from "./dump.ts";
+import { nameOf } from "./names.ts";
+import { readText } from "./oplog.ts";
+import { readRaw } from "./read-raw.ts";
+import type { RestorePart } from "./restore-items.ts";
+import { splitDocuments } from "./split-documents.ts";
+import { replaceRaw } from "./write-raw.ts";
+
+const BATCH = { bytes: 1024 * 1024, documents: 1000 } as const;
+
+interface UsersRestore {
+  readonly records: number;
+  /** Writes the user as whom the restore itself runs: last, since that may end its right to go on. */
+  finish(): Promise<void>;
+}
+
+/** Makes users and roles those of the backup, except that the user as whom this runs is never dropped. */
+export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<UsersRestore> {
+  const own = await findOwnUsers(tools);
+  const last: (() => Promise<void>)[] = [];
+  let records = 0;
+  for (const part of parts) {
+    const present = await readById(tools, part);
+    const wanted = await readItem(tools, part);
+    records += wanted.size;
+    const changed = [...wanted].filter(([id, bytes]) => present.get(id)?.equals(bytes) !== true);
+    const others = changed.filter(([id]) => !own.has(id)).map(([, bytes]) => bytes);
+    const self = changed.filter(([id]) => own.has(id)).map(([, bytes]) => bytes);
+    await replaceRaw(tools.connection, part.storage, others);
+    last.push(() => replaceRaw(tools.connection, part.storage, self));
+    const surplus = [...present.keys()].filter((id) => !wanted.has(id) && !own.has(id));
+    await deleteById(tools, part, surplus);
+  }
+  return {
+    records,
+    finish: async () => {
+      for (const write of last) await write();
+    },
+  };
+}
+
+async function findOwnUsers({ connection }: DumpTools): Promise<Set<string>> {
+  const status = await connection.run("Asking for the connection's user", () =>
+    connection.client.db("admin").command({ connectionStatus: 1 }),
+  );
+  const users = (status.authInfo?.authenticatedUsers ?? []) as { user: string; db: string }[];
+  return new Set(users.map(({ user, db }) => `${db}.${user}`));
+}
+
+async function readById(tools: DumpTools, { storage }: RestorePart): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  for await (const { documents, ends } of readRaw(tools.connection, storage, { budget: tools.budget }))
+    addById(found, Buffer.from(documents), ends);
+  return found;
+}
+
+async function readItem(tools: DumpTools, { data }: RestorePart): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  if (data === undefined) return found;
+  for await (const { bytes, ends } of splitDocuments(data, BATCH, tools.connection.signal))
+    addById(found, bytes, ends);
+  return found;
+}
+
+/** The `_id` of a user or role is `<database>.<name>`. */
+function addById(found: Map<string, Buffer>, bytes: Buffer, ends: readonly number[]): void {
+  let start = 0;
+  for (const end of ends) {
+    const document = bytes.subarray(start, end);
+    found.set(readText(document, findElement(document, "_id")) ?? "", document);
+    start = end;
+  }
+}
+
+async function deleteById(tools: DumpTools, { storage }: RestorePart, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tools.connection.run(`Deleting from ${nameOf(storage)}`, () =>
+    tools.connection.client
+      .db(storage.database)
+      .collection<{ _id: string }>(storage.collection)
+      .deleteMany({ _id: { $in: [...ids] } }),
+  );
+}

@@ -1,0 +1,123 @@
+import { RefusedError } from "../model/errors.ts";
+import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
+import { createIndexes, isUnique } from "./create-indexes.ts";
+import type { DumpTools } from "./dump.ts";
+import { nameOf } from "./names.ts";
+import { readEntry } from "./oplog.ts";
+import { replayOplog } from "./replay.ts";
+import { planRestore, type RestorePart, type RestorePlan } from "./restore-items.ts";
+import { restoreUsers } from "./restore-users.ts";
+import { splitDocuments } from "./split-documents.ts";
+import { clearTarget } from "./target.ts";
+import { TouchedNamespaces } from "./touched.ts";
+import { insertRaw } from "./write-raw.ts";
+
+const PARALLEL_COLLECTIONS = 4;
+const BATCH = { bytes: 2 * 1024 * 1024, documents: 5_000 } as const;
+/** The first commands of a collection's batches may be on their way while the next is read. */
+const BATCHES_IN_FLIGHT = 2;
+
+/** Writes a backup onto a server, in the order of docs/adr/0002. Throws `IntegrityError` for a single lost record. */
+export async function restore(tools: DumpTools, request: RestoreRequest): Promise<RestoreReport> {
+  const { connection } = tools;
+  checkVersions(tools, request);
+  const plan = await planRestore(connection.driver, request.items, connection.signal);
+  await clearTarget(connection, request.guard);
+  const records = await restoreData(tools, plan);
+  const touched =
+    plan.oplog === undefined ? new Set<string>() : await listTouched(plan.oplog, connection.signal);
+  const comparing = request.beforeReplay !== undefined;
+  const indexes = plan.collections.map(({ listed }) => listed);
+  const isTouched = (name: string) => touched.has(name);
+  await createIndexes(
+    connection,
+    indexes,
+    (name, index) => comparing || !isTouched(name) || !isUnique(index),
+  );
+  for (const view of plan.views) await createView(tools, view);
+  const users = await restoreUsers(tools, plan.users);
+  await request.beforeReplay?.();
+  const replayedOperations =
+    plan.oplog === undefined ? 0 : await replayOplog(tools, plan.oplog, indexes, touched);
+  await users.finish();
+  const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
+  return { records: records + users.records, replayedOperations, bytes };
+}
+
+function checkVersions(tools: DumpTools, { manifest }: RestoreRequest): void {
+  const source = manifest.versions.featureCompatibility ?? manifest.versions.server ?? "";
+  const target = tools.versions.server ?? "";
+  if (Number.parseInt(source, 10) <= Number.parseInt(target, 10) || source === "") return;
+  throw new RefusedError(
+    "VERSION_INCOMPATIBLE",
+    `The backup is of MongoDB ${source}, the target is ${target}: older than the data. Restore onto ${source} or newer.`,
+    { facts: { source, target } },
+  );
+}
+
+async function restoreData(tools: DumpTools, plan: RestorePlan): Promise<number> {
+  const queue = plan.collections.toSorted((a, b) => (b.data?.plainBytes ?? 0) - (a.data?.plainBytes ?? 0));
+  let records = 0;
+  let failed = false;
+  const work = async () => {
+    for (let part = queue.shift(); part !== undefined && !failed; part = queue.shift()) {
+      records += await restoreCollection(tools, part).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: PARALLEL_COLLECTIONS }, work));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return records;
+}
+
+async function restoreCollection(tools: DumpTools, part: RestorePart): Promise<number> {
+  const { connection, progress } = tools;
+  const { listed, storage, data } = part;
+  await connection.run(`Creating ${nameOf(listed.namespace)}`, () =>
+    connection.client
+      .db(listed.namespace.database)
+      .command({ create: listed.namespace.collection, ...listed.options }),
+  );
+  if (data === undefined) return 0;
+  // A capped collection keeps the order of its documents and drops the oldest.
+  const inOrder = listed.options.capped === true;
+  const flying: Promise<void>[] = [];
+  let records = 0;
+  let bytes = 0;
+  try {
+    for await (const batch of splitDocuments(data, BATCH, connection.signal)) {
+      if (flying.length >= (inOrder ? 1 : BATCHES_IN_FLIGHT)) await flying.shift();
+      const written = insertRaw(connection, storage, batch, inOrder);
+      written.catch(() => {});
+      flying.push(written);
+      records += batch.ends.length;
+      bytes += batch.bytes.length;
+      progress({ phase: "restore", name: data.name, bytes });
+    }
+  } finally {
+    await Promise.allSettled(flying);
+  }
+  await Promise.all(flying);
+  return records;
+}
+
+async function createView({ connection }: DumpTools, { listed }: RestorePart): Promise<void> {
+  const { database, collection } = listed.namespace;
+  await connection.run(`Creating the view ${nameOf(listed.namespace)}`, () =>
+    connection.client.db(database).command({ create: collection, ...listed.options }),
+  );
+}
+
+async function listTouched(oplog: RestoreItem, signal: AbortSignal): Promise<Set<string>> {
+  const touched = new TouchedNamespaces();
+  for await (const { bytes, ends } of splitDocuments(oplog, BATCH, signal)) {
+    let start = 0;
+    for (const end of ends) {
+      touched.add(readEntry(bytes.subarray(start, end)));
+      start = end;
+    }
+  }
+  return new Set(touched.names());
+}

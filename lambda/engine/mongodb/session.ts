@@ -1,0 +1,120 @@
+import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
+import type {
+  Context,
+  Dump,
+  DumpOptions,
+  RestoreReport,
+  RestoreRequest,
+  Session,
+  SourceFacts,
+} from "../sources/source.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import type { Connection } from "./connect.ts";
+import { type ContentHash, loadContentHash } from "./content-hash.ts";
+import { type DumpTools, MongodbDump } from "./dump.ts";
+import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
+import { listDatabases, listNamespaces } from "./list-namespaces.ts";
+import { nameOf } from "./names.ts";
+import { findEnd, hasOplog, toPosition } from "./oplog.ts";
+import { restore } from "./restore.ts";
+import { isEmptyTarget } from "./target.ts";
+
+/** With Node's own 60 MB and what the driver holds while a reply arrives, this keeps the process below 256 MB. */
+const BUDGET_BYTES = 48 * 1024 * 1024;
+
+/** An open MongoDB. */
+export class MongodbSession implements Session {
+  readonly #connection: Connection;
+  readonly #context: Pick<Context, "clock" | "progress">;
+  readonly #newContent: () => ContentHash;
+  readonly #versions: Readonly<Record<string, string>>;
+  readonly #budget = new ByteBudget(BUDGET_BYTES);
+  readonly #close: () => Promise<void>;
+
+  private constructor(
+    connection: Connection,
+    context: Pick<Context, "clock" | "progress">,
+    newContent: () => ContentHash,
+    versions: Readonly<Record<string, string>>,
+    close: () => Promise<void>,
+  ) {
+    this.#connection = connection;
+    this.#context = context;
+    this.#newContent = newContent;
+    this.#versions = versions;
+    this.#close = close;
+  }
+
+  /** `close` is called once, after the connection was closed. */
+  static async open(
+    connection: Connection,
+    context: Pick<Context, "clock" | "progress">,
+    close: () => Promise<void>,
+  ): Promise<MongodbSession> {
+    const versions = await readVersions(connection);
+    return new MongodbSession(connection, context, await loadContentHash(), versions, close);
+  }
+
+  async probe(): Promise<SourceFacts> {
+    const databases = await listDatabases(this.#connection);
+    const position = (await hasOplog(this.#connection))
+      ? toPosition(await findEnd(this.#connection))
+      : { at: this.#context.clock.now().toISOString() };
+    return {
+      versions: this.#versions,
+      bytesEstimate: databases.reduce((sum, { bytes }) => sum + bytes, 0),
+      position,
+      empty: await isEmptyTarget(this.#connection),
+    };
+  }
+
+  dump(options: DumpOptions): Dump {
+    return new MongodbDump(this.#tools(), options);
+  }
+
+  async restore(request: RestoreRequest): Promise<RestoreReport> {
+    return restore(this.#tools(), request);
+  }
+
+  async fingerprint(namespaces?: readonly string[]): Promise<Fingerprint> {
+    const wanted = namespaces === undefined ? undefined : new Set(namespaces);
+    const result: Record<string, NamespaceFingerprint> = {};
+    for (const listed of await listNamespaces(this.#connection)) {
+      const name = nameOf(listed.namespace);
+      if (wanted?.has(name) === false) continue;
+      const options = { budget: this.#budget };
+      const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
+      if (isCompared(listed.namespace, read.count)) result[name] = read;
+    }
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+    await this.#close();
+  }
+
+  #tools(): DumpTools {
+    return {
+      connection: this.#connection,
+      budget: this.#budget,
+      clock: this.#context.clock,
+      versions: this.#versions,
+      newContent: this.#newContent,
+      progress: (event) => this.#context.progress(event),
+    };
+  }
+}
+
+/** `{ server: "7.0.15", major: "7", featureCompatibility: "7.0" }`; the last is left out where it may not be read. */
+async function readVersions(connection: Connection): Promise<Readonly<Record<string, string>>> {
+  const admin = connection.client.db("admin");
+  const build = await connection.run("Asking for the version", () => admin.command({ buildInfo: 1 }));
+  const server = String(build.version);
+  const document = await admin
+    .collection<{ _id: string; version: string }>("system.version")
+    .findOne({ _id: "featureCompatibilityVersion" })
+    .catch(() => null);
+  const major = server.slice(0, server.indexOf("."));
+  return { server, major, ...(document === null ? {} : { featureCompatibility: document.version }) };
+}

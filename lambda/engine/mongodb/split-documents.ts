@@ -1,0 +1,115 @@
+import { IntegrityError, throwIfAborted } from "../model/errors.ts";
+import type { RestoreItem } from "../sources/source.ts";
+import { readDocumentSize } from "./bson.ts";
+
+/** The small items, metadata above all, are read whole; none is larger than this. */
+const LARGEST_SMALL_ITEM = 64 * 1024 * 1024;
+
+/** Documents that stand one behind the other. */
+export interface DocumentBatch {
+  readonly bytes: Buffer;
+  /** Where each document ends in `bytes`. */
+  readonly ends: readonly number[];
+}
+
+export interface BatchLimits {
+  readonly bytes: number;
+  readonly documents: number;
+}
+
+/**
+ * The documents of an item in batches; a batch passes its limit in bytes by one document at most. Throws
+ * `IntegrityError` STREAM_TRUNCATED or MALFORMED with the byte at which the item stops making sense.
+ */
+export async function* splitDocuments(
+  item: RestoreItem,
+  limits: BatchLimits,
+  signal: AbortSignal,
+): AsyncGenerator<DocumentBatch> {
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let position = 0;
+  for await (const chunk of item.open()) {
+    throwIfAborted(signal);
+    pending.push(chunk);
+    pendingBytes += chunk.length;
+    if (pendingBytes < limits.bytes) continue;
+    const bytes = Buffer.concat(pending, pendingBytes);
+    const { batches, used } = cut(bytes, limits, item.name, position);
+    yield* batches;
+    position += used;
+    pending = [bytes.subarray(used)];
+    pendingBytes = bytes.length - used;
+  }
+  const rest = Buffer.concat(pending, pendingBytes);
+  const { batches, used } = cut(rest, limits, item.name, position);
+  checkComplete(item, position, used, rest.length);
+  yield* batches;
+}
+
+/** Cuts whole documents off `bytes`; `position` is where these stand in the item. */
+function cut(
+  bytes: Buffer,
+  limits: BatchLimits,
+  name: string,
+  position: number,
+): { batches: DocumentBatch[]; used: number } {
+  const batches: DocumentBatch[] = [];
+  let start = 0;
+  let at = 0;
+  let ends: number[] = [];
+  const close = () => {
+    if (ends.length > 0) batches.push({ bytes: bytes.subarray(start, at), ends });
+    start = at;
+    ends = [];
+  };
+  while (at + 4 <= bytes.length) {
+    const size = readDocumentSize(bytes, at, `${name} at byte ${position + at}`);
+    if (at + size > bytes.length) break;
+    if (bytes[at + size - 1] !== 0) throw unended(name, position + at);
+    at += size;
+    ends.push(at - start);
+    if (ends.length >= limits.documents || at - start >= limits.bytes) close();
+  }
+  close();
+  return { batches, used: at };
+}
+
+function checkComplete(item: RestoreItem, position: number, used: number, rest: number): void {
+  const got = position + rest;
+  if (used === rest && got === item.plainBytes) return;
+  const where =
+    used === rest ? "between two documents" : `inside the document that starts at byte ${position + used}`;
+  const code = got > item.plainBytes ? "TRAILING_BYTES" : "STREAM_TRUNCATED";
+  throw new IntegrityError(
+    code,
+    `${item.name} ends ${where}: got ${got} bytes, expected ${item.plainBytes}. Do not use this backup; take another one.`,
+    { facts: { item: item.name, got, expected: item.plainBytes } },
+  );
+}
+
+function unended(name: string, at: number): IntegrityError {
+  return new IntegrityError(
+    "MALFORMED",
+    `The document at byte ${at} of ${name} does not end where its length says. Do not use this backup; take another one.`,
+    { facts: { item: name, at } },
+  );
+}
+
+/** All bytes of a small item. Throws `IntegrityError` when they are not as many as the backup says. */
+export async function collectBytes(item: RestoreItem, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of item.open()) {
+    throwIfAborted(signal);
+    bytes += chunk.length;
+    if (bytes > Math.min(item.plainBytes, LARGEST_SMALL_ITEM)) break;
+    chunks.push(chunk);
+  }
+  if (bytes === item.plainBytes) return Buffer.concat(chunks);
+  throw new IntegrityError(
+    bytes < item.plainBytes ? "STREAM_TRUNCATED" : "TRAILING_BYTES",
+    `${item.name} has ${bytes} bytes, expected ${item.plainBytes}. Do not use this backup; take another one.`,
+    { facts: { item: item.name, got: bytes, expected: item.plainBytes } },
+  );
+}

@@ -1,0 +1,45 @@
+import { RefusedError } from "../model/errors.ts";
+import type { TargetGuard } from "../sources/source.ts";
+import type { Connection } from "./connect.ts";
+import { type Listed, listNamespaces } from "./list-namespaces.ts";
+import { nameOf } from "./names.ts";
+
+/** Namespaces of the user's data; users, roles and the server's own do not count. */
+async function listUserData(connection: Connection): Promise<Listed[]> {
+  const listed = await listNamespaces(connection);
+  return listed.filter(({ namespace: { database, collection } }) =>
+    database === "admin" ? !collection.startsWith("system.") : true,
+  );
+}
+
+/** Whether a restore would overwrite nothing. */
+export async function isEmptyTarget(connection: Connection): Promise<boolean> {
+  return (await listUserData(connection)).length === 0;
+}
+
+/**
+ * Applies the guard before anything is written: refuses a target that holds data (`RefusedError`
+ * TARGET_NOT_EMPTY), or drops all of it, so that the target becomes exactly the backup.
+ */
+export async function clearTarget(connection: Connection, guard: TargetGuard): Promise<void> {
+  const present = await listUserData(connection);
+  if (present.length === 0) return;
+  if (guard === "refuse-non-empty") throw refuse(present);
+  const databases = new Set(present.map(({ namespace }) => namespace.database));
+  for (const database of databases)
+    if (database !== "admin")
+      await connection.run(`Dropping ${database}`, () => connection.client.db(database).dropDatabase());
+  for (const { namespace } of present.filter((item) => item.namespace.database === "admin"))
+    await connection.run(`Dropping ${nameOf(namespace)}`, () =>
+      connection.client.db("admin").dropCollection(namespace.collection),
+    );
+}
+
+function refuse(present: readonly Listed[]): RefusedError {
+  const names = present.map(({ namespace }) => nameOf(namespace));
+  return new RefusedError(
+    "TARGET_NOT_EMPTY",
+    `The target already holds ${names.length} namespaces (the first is ${names[0]}); an empty server was expected. Choose an empty one, or say that it may be replaced.`,
+    { facts: { namespaces: names.slice(0, 20), total: names.length } },
+  );
+}

@@ -1,0 +1,35 @@
+import { SourceError } from "../model/errors.ts";
+import { type Entry, fingerprintName, listTouches, readCommand } from "./oplog.ts";
+
+/** The namespaces that a span of the oplog changes, and which of them by more than documents. */
+export class TouchedNamespaces {
+  readonly #all = new Map<string, { definition: boolean }>();
+
+  /** Throws `SourceError` UNHEALTHY for what a replay onto a dump cannot follow: a collection that was renamed. */
+  add(entry: Entry): void {
+    if (entry.kind === "c" && readCommand(entry).name === "renameCollection") throw renamed(entry);
+    for (const { namespace, definition } of listTouches(entry)) {
+      const name = fingerprintName(namespace);
+      const known = this.#all.get(name);
+      this.#all.set(name, { definition: definition || known?.definition === true });
+    }
+  }
+
+  names(): string[] {
+    return [...this.#all.keys()].sort();
+  }
+
+  /** Whether only documents were changed, so that the definition read at the dump's start still holds. */
+  onlyDocuments(name: string): boolean {
+    return this.#all.get(name)?.definition === false;
+  }
+}
+
+function renamed(entry: Entry): SourceError {
+  const { collection } = readCommand(entry);
+  return new SourceError(
+    "UNHEALTHY",
+    `The collection ${collection} was renamed while the dump ran (a stage $out does so, too); such a dump is not one moment. Run again.`,
+    { facts: { collection } },
+  );
+}

@@ -1,0 +1,74 @@
+import type { Document } from "mongodb";
+import { IntegrityError } from "../model/errors.ts";
+import { findElement, makeDocument, makeElement, TYPE } from "./bson.ts";
+import type { Connection } from "./connect.ts";
+import { type Namespace, nameOf } from "./names.ts";
+import type { DocumentBatch } from "./split-documents.ts";
+
+interface WriteError {
+  readonly index: number;
+  readonly code: number;
+  readonly errmsg: string;
+}
+
+/** Inserts documents as they are, validators bypassed; throws `IntegrityError` WRITE_ERRORS unless all were written. */
+export async function insertRaw(
+  connection: Connection,
+  namespace: Namespace,
+  { bytes, ends }: DocumentBatch,
+  ordered: boolean,
+): Promise<void> {
+  const reply = await connection.run(`Writing ${nameOf(namespace)}`, () =>
+    connection.client.db(namespace.database).command({
+      insert: namespace.collection,
+      documents: connection.driver.makeSequence("documents", bytes),
+      ordered,
+      bypassDocumentValidation: true,
+      writeConcern: { w: 1 },
+    }),
+  );
+  checkWritten(namespace, reply, ends.length);
+}
+
+/** Writes each document over the one with its `_id`, or beside the others. */
+export async function replaceRaw(
+  connection: Connection,
+  namespace: Namespace,
+  documents: readonly Buffer[],
+): Promise<void> {
+  if (documents.length === 0) return;
+  const updates = Buffer.concat(documents.map(makeReplacement));
+  const reply = await connection.run(`Writing ${nameOf(namespace)}`, () =>
+    connection.client.db(namespace.database).command({
+      update: namespace.collection,
+      updates: connection.driver.makeSequence("updates", updates),
+      ordered: false,
+      bypassDocumentValidation: true,
+      writeConcern: { w: 1 },
+    }),
+  );
+  checkWritten(namespace, reply, documents.length);
+}
+
+function makeReplacement(document: Buffer): Buffer {
+  const id = findElement(document, "_id");
+  const key = makeDocument(id === undefined ? [] : [document.subarray(id.start, id.end)]);
+  return makeDocument([
+    makeElement(TYPE.document, "q", key),
+    makeElement(TYPE.document, "u", document),
+    makeElement(TYPE.boolean, "upsert", Buffer.of(1)),
+  ]);
+}
+
+function checkWritten(namespace: Namespace, reply: Document, expected: number): void {
+  const errors = (reply.writeErrors ?? []) as WriteError[];
+  const written = Number(reply.n ?? 0);
+  if (errors.length === 0 && written === expected) return;
+  const name = nameOf(namespace);
+  const first = errors[0]?.errmsg ?? "the server gave no reason";
+  throw new IntegrityError(
+    "WRITE_ERRORS",
+    `${name}: ${expected - written} of ${expected} documents of a batch were not written; the first: ${first}. The target is not a copy of the backup: do not use it.`,
+    { facts: { namespace: name, expected, written, errors: errors.slice(0, 5) } },
+  );
+}

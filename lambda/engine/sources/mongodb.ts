@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { Reach } from "../host/host.ts";
+import { connect } from "../mongodb/connect.ts";
+import { MongodbSession } from "../mongodb/session.ts";
+import type { Context, Session, Source } from "./source.ts";
+
+const port = z.int().min(1).max(65535).default(27017);
+const reachSchema = z.discriminatedUnion("via", [
+  z.strictObject({ via: z.literal("ssh"), host: z.string().min(1).default("127.0.0.1"), port }),
+  z.strictObject({ via: z.literal("container"), container: z.string().min(1), port }),
+  z.strictObject({ via: z.literal("direct"), host: z.string().min(1), port }),
+]);
+
+export const mongodbConfigSchema = z.strictObject({
+  reach: reachSchema,
+  user: z.string().min(1).optional(),
+  /** Name or ARN of the secret that holds the password. */
+  passwordSecret: z.string().min(1).optional(),
+  authSource: z.string().min(1).optional(),
+  tls: z
+    .strictObject({
+      /** A file beside the worker; without it the system's certificate authorities are trusted. */
+      caFile: z.string().min(1).optional(),
+      /** The name on the certificate where it is not the address, as behind a tunnel. */
+      serverName: z.string().min(1).optional(),
+    })
+    .optional(),
+});
+export type MongodbConfig = z.infer<typeof mongodbConfigSchema>;
+
+/** MongoDB 5 to 8, replica set or standalone. A standalone keeps no log: its dump is not one moment. */
+export const mongodb: Source<MongodbConfig> = {
+  kind: "mongodb",
+  config: mongodbConfigSchema,
+  needs: {
+    compute: "fargate",
+    drill: {
+      image: "mongo",
+      majors: ["5", "6", "7", "8"],
+      port: 27017,
+      command: ["mongod", "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5"],
+    },
+  },
+  open,
+  drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
+};
+
+async function open(config: MongodbConfig, context: Context): Promise<Session> {
+  const reached = await context.host.reach(config.reach satisfies Reach);
+  const close = async () => reached[Symbol.asyncDispose]();
+  try {
+    const password =
+      config.passwordSecret === undefined ? undefined : await context.secret(config.passwordSecret);
+    const connection = await connect(
+      {
+        host: reached.host,
+        port: reached.port,
+        ...(config.user === undefined ? {} : { user: config.user }),
+        ...(password === undefined ? {} : { password }),
+        ...(config.authSource === undefined ? {} : { authSource: config.authSource }),
+        ...(config.tls === undefined ? {} : { tls: config.tls }),
+      },
+      context.signal,
+    );
+    return await MongodbSession.open(connection, context, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

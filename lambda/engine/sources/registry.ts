@@ -1,0 +1,7 @@
+import { mongodb } from "./mongodb.ts";
+import type { Source } from "./source.ts";
+
+/** Every kind of source. What knows a source by name is its own file and its line here. */
+export const sources: Readonly<Record<string, Source>> = {
+  [mongodb.kind]: mongodb as unknown as Source,
+};
