@@ -1,0 +1,48 @@
+import type { EstateApp } from "../../lambda/engine/model/estate.ts";
+import { authoredAppSchema } from "./authoring.ts";
+import { minutesOf } from "./durations.ts";
+import { type Fault, show } from "./fault.ts";
+
+const HEALTH_TIMEOUT_SECONDS = 120;
+
+/** The host's commands for the app: those that are written, or Docker Compose's; what the schema refuses is left out. */
+export function resolveApp(raw: unknown): { app?: EstateApp; faults: readonly Fault[] } {
+  if (raw === undefined) return { faults: [] };
+  const authored = authoredAppSchema.safeParse(raw);
+  if (!authored.success) return { faults: [] };
+  const { compose, stop, start, health } = authored.data;
+  const byCommands = stop !== undefined && start !== undefined;
+  const isClear = compose === undefined ? byCommands : stop === undefined && start === undefined;
+  if (!isClear) return { faults: [unclear(authored.data)] };
+  const byCompose = (verb: string) =>
+    `docker compose --file ${quote(compose?.file ?? "")} ${verb} ${compose?.services.join(" ")}`;
+  return {
+    app: {
+      stopCommand: stop ?? byCompose("stop"),
+      startCommand: start ?? byCompose("start"),
+      health: {
+        url: health.url,
+        expectStatus: health.status ?? 200,
+        ...(health.body !== undefined && { expectBody: health.body }),
+        timeoutSeconds:
+          health.timeout === undefined ? HEALTH_TIMEOUT_SECONDS : minutesOf(health.timeout) * 60,
+      },
+    },
+    faults: [],
+  };
+}
+
+function unclear(app: object): Fault {
+  const got = Object.keys(app).filter((key) => key !== "health");
+  return {
+    path: ["app"],
+    got: got.length === 0 ? "no way to stop and start it" : show(got.join(", ")),
+    expected: "either compose, or both stop and start",
+    remedy: "Write compose: { file: /srv/erp/compose.yaml, services: [app] }, or the two commands.",
+  };
+}
+
+/** One word of a POSIX shell. */
+function quote(word: string): string {
+  return /^[A-Za-z0-9/._-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
