@@ -13,6 +13,7 @@ import { type TaskPlan, withRealPort } from "./task.ts";
 
 /** What happens to a task; `atMs` is the time since it was seen first. */
 export type TaskEvent = { readonly task: RunningTask; readonly atMs: number } & (
+  | { readonly type: "sidecar-started"; readonly name: string; readonly port: number }
   | { readonly type: "worker-started"; readonly pid: number }
   | { readonly type: "worker-exited"; readonly exit: ChildExit }
   | { readonly type: "ended-by-agent"; readonly reason: string }
@@ -90,6 +91,7 @@ export class RunningTask {
       for (const sidecar of this.plan.sidecars) {
         const server = await startSidecar(sidecar, this.folder, this.#world.signal);
         servers.push(server);
+        this.#emit({ type: "sidecar-started", name: sidecar.name, port: server.port });
         if (sidecar.port !== undefined) environment = withRealPort(environment, sidecar.port, server.port);
       }
       return await this.#runWorker(environment);

@@ -16,7 +16,7 @@ import type { LocalAws } from "../aws/local-aws.ts";
 import { RunningTask, type TaskEvent } from "./running-task.ts";
 import { planTask } from "./task.ts";
 
-export interface ContainerAgentOptions {
+export interface AgentOptions {
   readonly aws: LocalAws;
   /** Each task has a folder of its own in here, with its output in `worker.log`. */
   readonly folder: string;
@@ -26,7 +26,7 @@ export interface ContainerAgentOptions {
 }
 
 /** Plays Fargate for the local AWS, which records tasks and runs none. */
-export interface ContainerAgent extends AsyncDisposable {
+export interface Agent extends AsyncDisposable {
   /** The tasks that run now. */
   readonly running: readonly RunningTask[];
   /** Calls `listener` for every event of every task from now on; returns a function that ends that. */
@@ -39,7 +39,7 @@ const POLL_MS = 300;
 const HEARTBEAT_MS = 10_000;
 
 /** Starts to run every task that the ECS API of the local AWS lists, until `stop` or the signal. */
-export function startContainerAgent(options: ContainerAgentOptions): ContainerAgent {
+export function startAgent(options: AgentOptions): Agent {
   const { aws } = options;
   const clients = {
     ecs: new ECSClient(aws.client),
