@@ -1,0 +1,204 @@
+import { afterAll, describe, expect, test } from "vitest";
+import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
+import { approveMachine } from "../../runbooks/approve.ts";
+import { backupMachine } from "../../runbooks/backup.ts";
+import { recoverMachine } from "../../runbooks/recover.ts";
+import type { Machine } from "../../runbooks/steps/asl.ts";
+import {
+  answers,
+  BINDINGS,
+  CONFIG,
+  claimed,
+  EXECUTION,
+  estateService,
+  failsWith,
+  planned,
+  type Script,
+} from "../support/asl/estate.ts";
+import { interpret } from "../support/asl/interpret.ts";
+import type { Answer, Ending } from "../support/asl/types.ts";
+import { allStates, allWays } from "../support/asl/ways.ts";
+
+/** Attempts that each error is worth: of work that can be repeated, and of work that overwrites or asks people. */
+const ATTEMPTS: Record<string, readonly [repeatable: number, once: number]> = {
+  SourceError: [3, 1],
+  VaultError: [3, 1],
+  IntegrityError: [1, 1],
+  RefusedError: [1, 1],
+  Cancelled: [1, 1],
+  ConfigError: [1, 1],
+  TypeError: [1, 1],
+  WorkerStopped: [1, 1],
+  "States.TaskFailed": [1, 1],
+  "Lambda.ServiceException": [4, 1],
+  "Lambda.AWSLambdaException": [4, 1],
+  "Lambda.SdkClientException": [4, 1],
+  "Lambda.TooManyRequestsException": [4, 4],
+  "ECS.AmazonECSException": [4, 4],
+  "ECS.ServerException": [4, 1],
+  "ECS.ThrottlingException": [4, 4],
+  silence: [1, 1],
+};
+const ONCE = /^(Ask for approval|Restore on .*)$/;
+
+/** After these the restore cannot have begun, so that the app may start again. */
+const RESTORE_NOT_BEGUN = [
+  "RefusedError",
+  "Lambda.TooManyRequestsException",
+  "ECS.AmazonECSException",
+  "ECS.ThrottlingException",
+];
+
+interface Row {
+  /** The Fail state's error; `same` is the error that the step had. */
+  readonly endsAs: string;
+  readonly appStartedAfter?: (error: string) => boolean;
+  readonly plan?: Partial<RecoveryPlan>;
+  readonly script?: Script;
+}
+interface Case {
+  readonly machine: Machine;
+  readonly rows: Readonly<Record<string, Row>>;
+}
+
+const stays = () => false;
+const starts = () => true;
+const lambda = { compute: "lambda" } as const;
+const stopFails: Script = { "stop-app": () => failsWith("RefusedError") };
+const mayStart = (error: string) => RESTORE_NOT_BEGUN.includes(error);
+
+const CASES: Record<string, Case> = {
+  Backup: {
+    machine: backupMachine(BINDINGS),
+    rows: {
+      "Claim the slot": { endsAs: "ClaimFailed" },
+      "Dump on Lambda": { endsAs: "BackupIncomplete" },
+      "Dump on Fargate": { endsAs: "BackupIncomplete" },
+      "Check on Lambda": { endsAs: "BackupIncomplete" },
+      "Check on Fargate": { endsAs: "BackupIncomplete" },
+      Drill: { endsAs: "BackupIncomplete" },
+      "Record the set": { endsAs: "SetNotRecorded" },
+    },
+  },
+  Recover: {
+    machine: recoverMachine(BINDINGS),
+    rows: {
+      "Plan the recovery": { endsAs: "RecoveryNotPlanned", appStartedAfter: stays },
+      "Ask for approval": { endsAs: "same", appStartedAfter: stays },
+      "Check the backup on Lambda": { endsAs: "same", appStartedAfter: stays, plan: lambda },
+      "Check the backup on Fargate": { endsAs: "same", appStartedAfter: stays },
+      "Stop the app": { endsAs: "same", appStartedAfter: starts },
+      "Restore on Lambda": { endsAs: "same", appStartedAfter: mayStart, plan: lambda },
+      "Restore on Fargate": { endsAs: "same", appStartedAfter: mayStart },
+      "Compare on Lambda": { endsAs: "same", appStartedAfter: stays, plan: lambda },
+      "Compare on Fargate": { endsAs: "same", appStartedAfter: stays },
+      "Start the app": { endsAs: "same", appStartedAfter: stays },
+      "Ask for its health": { endsAs: "same", appStartedAfter: stays },
+      Report: { endsAs: "RecoveryNotRecorded", appStartedAfter: stays },
+      "Start the app again": { endsAs: "RefusedError", script: stopFails },
+      "Report the failure": { endsAs: "RefusedError", script: stopFails, appStartedAfter: stays },
+    },
+  },
+  Approve: { machine: approveMachine(BINDINGS), rows: { "Give the answer": { endsAs: "AnswerNotGiven" } } },
+};
+
+const seen = new Map<string, Set<string>>(Object.keys(CASES).map((name) => [name, new Set()]));
+let cells = 0;
+
+async function runWith(
+  name: string,
+  row: Row,
+  target: string,
+  answer: (attempt: number) => Answer | undefined,
+) {
+  const { machine } = CASES[name] as Case;
+  const script: Script = { plan: () => answers(planned(row.plan)), ...row.script };
+  const { service } = estateService(script);
+  const ending = await interpret(machine, { cadence: "daily" }, EXECUTION, (call) => {
+    const good = service(call);
+    return call.state === target ? (answer(call.attempt) ?? good) : good;
+  });
+  for (const way of ending.ways) seen.get(name)?.add(way);
+  return ending;
+}
+
+/** Map runs both sources; each has its own attempts, so the attempts of the first call series count. */
+const attemptsAt = (ending: Ending, state: string) =>
+  Math.max(...ending.calls.filter((call) => call.state === state).map(({ attempt }) => attempt));
+
+describe.each(Object.entries(CASES))("%s: every task with every error", (name, { machine, rows }) => {
+  test("has a row for every task", () => {
+    const tasks = allStates(machine.States).filter(([, { Type }]) => Type === "Task");
+    expect(Object.keys(rows).sort()).toEqual(tasks.map(([task]) => task).sort());
+  });
+
+  describe.each(Object.entries(rows))("%s", (state, row) => {
+    test.each(Object.keys(ATTEMPTS))("%s", async (error) => {
+      cells++;
+      const expected = ATTEMPTS[error]?.[ONCE.test(state) ? 1 : 0] ?? 0;
+      const fault: Answer = error === "silence" ? { kind: "silence" } : failsWith(error);
+      const ending = await runWith(name, row, state, () => fault);
+      const last = ending.calls.findLastIndex((call) => call.state === state);
+      const named = error === "silence" ? ending.error : error;
+      expect(attemptsAt(ending, state)).toBe(expected);
+      expect(ending.status).toBe("FAILED");
+      expect(ending.error).toBe(row.endsAs === "same" ? named : row.endsAs);
+      if (error === "silence" && row.endsAs === "same")
+        expect(ending.error).toMatch(/^States\.(Heartbeat)?Timeout$/);
+      if (row.appStartedAfter)
+        expect(ending.calls.slice(last + 1).some((call) => call.state.startsWith("Start the app"))).toBe(
+          row.appStartedAfter(error),
+        );
+      if (expected > 1) await expectRecovery(name, row, state, fault);
+    });
+  });
+});
+
+/** What is repeated is worth it: the fault gone at the second attempt, the run ends as without it. */
+async function expectRecovery(name: string, row: Row, state: string, fault: Answer) {
+  const undisturbed = await runWith(name, row, state, () => undefined);
+  const ending = await runWith(name, row, state, (attempt) => (attempt === 1 ? fault : undefined));
+  expect(ending.status).toBe(undisturbed.status);
+  expect(ending.error).toBe(undisturbed.error);
+  expect(ending.output).toEqual(undisturbed.output);
+}
+
+/** Ways that no fault of a task leads to. */
+const PLANS: Partial<RecoveryPlan>[] = [
+  { mode: "plan" },
+  { approval: "not-required", hasApp: false },
+  { doneSteps: ["ask-approval", "check-backup", "restore", "compare"] },
+];
+
+test("every way of every machine is taken by these tests", async () => {
+  const other = (outcome: string) => () => answers({ outcome, slot: "2026-11-23T02:00:00Z", by: "another" });
+  const scripts: Script[] = [
+    ...["already-claimed", "covered", "skipped-overlap", "unheard-of"].map((outcome) => ({
+      claim: other(outcome),
+    })),
+    { claim: () => answers({ ...claimed(), sources: "none" }) },
+    { claim: () => answers(claimed({ ...CONFIG, drillDue: true })) },
+  ];
+  for (const script of scripts) await runWith("Backup", { endsAs: "", script }, "", () => undefined);
+  for (const plan of PLANS) await runWith("Recover", { endsAs: "", plan }, "", () => undefined);
+  const refused: Script = { restore: () => failsWith("RefusedError") };
+  for (const plan of [{ hasApp: false }, { runId: "run-0" }])
+    await runWith("Recover", { endsAs: "", script: refused, plan }, "", () => undefined);
+  for (const [name, { machine }] of Object.entries(CASES)) {
+    const untaken = allWays(machine).filter((way) => !seen.get(name)?.has(way));
+    expect(untaken, name).toEqual([]);
+  }
+});
+
+afterAll(() => {
+  for (const [name, { machine, rows }] of Object.entries(CASES)) {
+    const ways = allWays(machine);
+    const taken = ways.filter((way) => seen.get(name)?.has(way)).length;
+    const tasks = Object.keys(rows).length;
+    const errors = Object.keys(ATTEMPTS).length;
+    console.log(
+      `${name}: ${tasks} tasks x ${errors} errors = ${tasks * errors} cells; ways ${taken}/${ways.length}`,
+    );
+  }
+  console.log(`cells run: ${cells}`);
+});
