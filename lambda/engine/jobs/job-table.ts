@@ -1,0 +1,53 @@
+import type { Request } from "../model/requests.ts";
+import { check } from "./check.ts";
+import { claim } from "./claim.ts";
+import { drill } from "./drill.ts";
+import { dump } from "./dump.ts";
+import { record } from "./record.ts";
+import { approve } from "./recover/approve.ts";
+import { askApproval } from "./recover/ask-approval.ts";
+import { plan } from "./recover/plan.ts";
+import { runRecoveryStep } from "./recover/run-step.ts";
+import type { Services } from "./services.ts";
+
+export const WORKER_ROLES = ["writer", "checker", "drill", "restorer", "approver"] as const;
+export type WorkerRole = (typeof WORKER_ROLES)[number];
+
+export interface Job<One extends Request = Request> {
+  /** Only workers of these roles have the rights that the job needs. */
+  readonly roles: readonly WorkerRole[];
+  /** Whether the worker answers the token itself, or the job hands it to somebody else. */
+  readonly token: "answered" | "hands-on";
+  run(request: One, services: Services, signal: AbortSignal): Promise<unknown>;
+}
+
+type RequestOf<Name extends Request["job"]> = Extract<Request, { job: Name }>;
+type JobTable = { readonly [Name in Request["job"]]: Job<RequestOf<Name>> };
+type RecoveryStepRequest = RequestOf<"stop-app">;
+
+const recoveryStep: Job<RecoveryStepRequest> = {
+  roles: ["restorer"],
+  token: "answered",
+  run: runRecoveryStep,
+};
+
+const TABLE: JobTable = {
+  claim: { roles: ["writer"], token: "answered", run: claim },
+  dump: { roles: ["writer"], token: "answered", run: dump },
+  check: { roles: ["checker"], token: "answered", run: check },
+  drill: { roles: ["drill"], token: "answered", run: drill },
+  record: { roles: ["writer"], token: "answered", run: record },
+  plan: { roles: ["restorer"], token: "answered", run: plan },
+  "check-backup": recoveryStep,
+  "stop-app": recoveryStep,
+  restore: recoveryStep,
+  compare: recoveryStep,
+  "start-app": recoveryStep,
+  health: recoveryStep,
+  report: recoveryStep,
+  "ask-approval": { roles: ["restorer"], token: "hands-on", run: askApproval },
+  approve: { roles: ["approver"], token: "answered", run: approve },
+};
+
+/** Job → who may do it, and how. The request's own `job` chooses the row, so it is of the row's type. */
+export const JOBS = TABLE as Readonly<Record<Request["job"], Job>>;

@@ -1,0 +1,62 @@
+import { readManifest, restoreItemsOf } from "../artifacts.ts";
+import { checkArtifacts } from "../check.ts";
+import { requireCompatible } from "../compatibility.ts";
+import { openSource } from "../open-source.ts";
+import { trackProgress } from "../progress.ts";
+import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
+import type { Services } from "../services.ts";
+import { writeDone } from "./run-state.ts";
+import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+
+/** Re-reads every artifact before anything is overwritten. Throws `IntegrityError`; nothing was changed then. */
+export async function checkChosenBackup(
+  { plan }: RecoveryStepRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<StepAnswer> {
+  const manifest = await readManifest(services.vault, plan.backup, signal);
+  return { ...(await checkArtifacts(manifest, services.clock.now(), services, signal)) };
+}
+
+/** Replaces the data of the live source. A `RefusedError` comes before anything is overwritten. */
+export async function restoreBackup(
+  { plan }: RecoveryStepRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<StepAnswer> {
+  const manifest = await readManifest(services.vault, plan.backup, signal);
+  using progress = trackProgress(`restore of ${plan.source}`, services.log);
+  await using opened = await openSource(plan.source, services, progress, signal);
+  requireCompatible(manifest, (await opened.session.probe()).versions);
+  const items = restoreItemsOf(services.vault, manifest, signal);
+  return { ...(await opened.session.restore({ items, manifest, guard: "replace" })) };
+}
+
+/**
+ * Compares the live source with the backup by the law of proof. A difference is kept for the report, then thrown as
+ * `IntegrityError` FINGERPRINT_DIFFERS.
+ */
+export async function compareRestored(
+  request: RecoveryStepRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<StepAnswer> {
+  const { plan, execution } = request;
+  const startedAt = services.clock.now().toISOString();
+  const manifest = await readManifest(services.vault, plan.backup, signal);
+  using progress = trackProgress(`compare ${plan.source}`, services.log);
+  await using opened = await openSource(plan.source, services, progress, signal);
+  const verdict = judgeReplayed(manifest, await opened.session.fingerprint());
+  const answer = { outcome: verdict.outcome, ...recordedDifferences(verdict) };
+  if (verdict.outcome !== "different") return answer;
+  const endedAt = services.clock.now().toISOString();
+  const record = {
+    state: "voided",
+    executionArn: execution.executionArn,
+    startedAt,
+    endedAt,
+    answer,
+  } as const;
+  await writeDone(plan.runId, "compare", record, services, signal);
+  throw differs("The recovered source", manifest, verdict);
+}

@@ -1,0 +1,62 @@
+import type { z } from "zod";
+import { RefusedError } from "../../model/errors.ts";
+import type { Estate } from "../../model/estate.ts";
+import { recoverInputSchema } from "../../model/requests.ts";
+
+export type RecoverInput =
+  | {
+      readonly way: "new";
+      readonly source: string;
+      readonly backupId?: string;
+      readonly mode: Mode;
+      readonly reason: string;
+    }
+  | { readonly way: "resume"; readonly runId: string; readonly mode: Mode };
+type Mode = z.infer<typeof recoverInputSchema>["mode"];
+
+const NO_REASON = "not given";
+
+/** What the operator asked for. Throws `RefusedError` INPUT_INVALID, one text that lists every fault. */
+export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
+  const parsed = recoverInputSchema.safeParse(raw ?? {});
+  const faults =
+    parsed.error?.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`) ?? [];
+  const { source, backupId, resume, mode, reason } = parsed.data ?? looseFields(raw);
+  const sources = Object.keys(estate.sources);
+  if (source !== undefined && !sources.includes(source))
+    faults.push(`source: got ${JSON.stringify(source)}, expected one of ${sources.join(", ")}`);
+  if (resume !== undefined && (source !== undefined || backupId !== undefined))
+    faults.push("resume: a resumed run keeps its source and backup, leave `source` and `backupId` out");
+  const chosen = source ?? (sources.length === 1 ? sources[0] : undefined);
+  if (chosen === undefined && resume === undefined)
+    faults.push(`source: nothing was named, and the estate has several: ${sources.join(", ")}; name one`);
+  if (faults.length > 0) throw refuse(faults);
+  if (resume !== undefined) return { way: "resume", runId: resume, mode: mode ?? "plan" };
+  return {
+    way: "new",
+    source: chosen ?? "",
+    ...(backupId !== undefined && { backupId }),
+    mode: mode ?? "plan",
+    reason: reason ?? NO_REASON,
+  };
+}
+
+/** The fields that can still be judged when others are wrong, so that all faults come at once. */
+function looseFields(raw: unknown): Partial<z.infer<typeof recoverInputSchema>> {
+  if (raw === null || typeof raw !== "object") return {};
+  const { source, resume } = raw as Record<string, unknown>;
+  return {
+    ...(typeof source === "string" && { source }),
+    ...(typeof resume === "string" && { resume }),
+  };
+}
+
+function refuse(faults: readonly string[]): RefusedError {
+  return new RefusedError(
+    "INPUT_INVALID",
+    `The input of recover has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}; nothing was changed.\n${faults
+      .map((fault) => `- ${fault}`)
+      .join("\n")}\nCorrect the input and start again; {} plans the newest verified backup.`,
+    { facts: { faults } },
+  );
+}

@@ -1,0 +1,164 @@
+import type { z } from "zod";
+import { CADENCES } from "../../model/cadence.ts";
+import { type Backup, isUsable, judgeBackup } from "../../model/catalog.ts";
+import { RefusedError } from "../../model/errors.ts";
+import { keys } from "../../model/keys.ts";
+import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
+import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
+import { claimSource } from "../claims.ts";
+import { runIdOf, type Services, sourceConfigOf } from "../services.ts";
+import { expectSeconds } from "./expectation.ts";
+import { parseRecoverInput, type RecoverInput } from "./input.ts";
+import { describePlan } from "./plan-text.ts";
+import { RECOVERY_STEPS, type RunPlan, readDone, readRunPlan } from "./run-state.ts";
+import { lookAtTarget } from "./target.ts";
+
+type PlanRequest = z.infer<typeof planRequestSchema>;
+
+/**
+ * Says what a recovery would do, and in mode `execute` claims the source so that no backup runs meanwhile. Changes
+ * nothing else; repeatable by the same execution. Throws `RefusedError` INPUT_INVALID with every fault of the input,
+ * NO_VERIFIED_BACKUP, or CLAIM_HELD.
+ */
+export async function plan(
+  request: PlanRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<RecoveryPlan> {
+  const input = parseRecoverInput(request.input, services.estate);
+  const { executionArn } = request.execution;
+  const runId = input.way === "resume" ? input.runId : runIdOf(executionArn);
+  const decided = await decideRun(request, input, runId, services, signal);
+  const backup = await readBackup(decided, services, signal);
+  const made = await makePlan(input.mode, runId, backup, services, signal);
+  if (input.mode === "execute") {
+    await claimForRecovery(made.source, executionArn, runId, services, signal);
+    await services.state.create(keys.step(runId, "plan"), decided, signal);
+  }
+  services.log.info("A recovery was planned", { runId, mode: made.mode, backup: made.backup });
+  return made;
+}
+
+/** A repeat, or a resumed run, keeps the backup that was chosen first, even when a newer one exists by now. */
+async function decideRun(
+  request: PlanRequest,
+  input: RecoverInput,
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<RunPlan> {
+  const earlier = await readRunPlan(runId, services, signal);
+  if (earlier) return earlier;
+  if (input.way === "resume")
+    throw new RefusedError(
+      "INPUT_INVALID",
+      `There is no recovery ${runId} to resume: nothing of it is recorded, or it is older than 35 days. Start without \`resume\`.`,
+      { facts: { resume: runId } },
+    );
+  const { executionArn, startedAt } = request.execution;
+  const backup = await chooseBackup(input, services, signal);
+  return {
+    backup: backup.ref,
+    startedAt: new Date(startedAt).toISOString(),
+    // States do not tell who started them; CloudTrail does, by this execution.
+    startedBy: executionArn,
+    reason: input.reason,
+  };
+}
+
+async function chooseBackup(
+  input: Extract<RecoverInput, { way: "new" }>,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Backup> {
+  const query = { source: input.source, cadences: CADENCES };
+  const now = services.clock.now();
+  if (input.backupId === undefined) {
+    const { backup, broken } = await findNewestVerified(services.vault, query, now, signal);
+    for (const error of broken) services.log.warn("A manifest was passed over: it is broken", { error });
+    if (backup) return backup;
+    throw new RefusedError(
+      "NO_VERIFIED_BACKUP",
+      `There is no verified backup of ${input.source} that has not expired. Look at the list of backups and name one by \`backupId\`.`,
+      { facts: { source: input.source, broken: broken.length } },
+    );
+  }
+  const named = await findBackup(services.vault, { ...query, backupId: input.backupId }, signal);
+  if (named && judgeBackup(named) !== "different") return named;
+  throw new RefusedError(
+    "NO_VERIFIED_BACKUP",
+    named
+      ? `The backup ${input.backupId} of ${input.source} differed in its drill. Take another one.`
+      : `The vault has no backup ${input.backupId} of ${input.source}. Look at the list of backups and name one of them.`,
+    { facts: { source: input.source, backupId: input.backupId } },
+  );
+}
+
+async function readBackup(decided: RunPlan, services: Services, signal: AbortSignal): Promise<Backup> {
+  const { source, cadence, backupId } = decided.backup;
+  const found = await findBackup(services.vault, { source, cadences: [cadence], backupId }, signal);
+  if (found) return found;
+  throw new RefusedError(
+    "NO_VERIFIED_BACKUP",
+    `The vault no longer has the backup ${backupId} of ${source}. Start a new recovery.`,
+    { facts: { ...decided.backup } },
+  );
+}
+
+async function makePlan(
+  mode: RecoveryPlan["mode"],
+  runId: string,
+  backup: Backup,
+  services: Services,
+  signal: AbortSignal,
+): Promise<RecoveryPlan> {
+  const { manifest } = backup;
+  const { estate } = services;
+  const target = await lookAtTarget(manifest.source, services, signal);
+  const expectedSeconds = await expectSeconds(backup, services, signal);
+  const facts = {
+    mode,
+    runId,
+    source: manifest.source,
+    compute: sourceConfigOf(estate, manifest.source).compute,
+    backup: backup.ref,
+    approval: estate.approval.recover ? "required" : "not-required",
+    recoversTo: manifest.to.at,
+    ageSeconds: Math.max(0, Math.round((services.clock.now().getTime() - Date.parse(manifest.to.at)) / 1000)),
+    plainBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0),
+    storedBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0),
+    ...(expectedSeconds !== undefined && { expectedSeconds }),
+    overwrites: target.overwrites,
+    hasApp: estate.app !== undefined,
+    doneSteps: await findDoneSteps(runId, services, signal),
+  } as const;
+  const usable = isUsable(backup, services.clock.now());
+  const text = describePlan(facts, {
+    standing: judgeBackup(backup),
+    usable,
+    namespaces: Object.keys(manifest.fingerprint).length,
+  });
+  return { ...facts, text };
+}
+
+async function findDoneSteps(runId: string, services: Services, signal: AbortSignal): Promise<string[]> {
+  const done: string[] = [];
+  for (const step of RECOVERY_STEPS) if (await readDone(runId, step, services, signal)) done.push(step);
+  return done;
+}
+
+async function claimForRecovery(
+  source: string,
+  executionArn: string,
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  const result = await claimSource(source, { executionArn, runId }, services, signal);
+  if (result.outcome === "held-by-us") return;
+  throw new RefusedError(
+    "CLAIM_HELD",
+    `The source ${source} is being worked on by ${result.by}. Nothing was changed; wait until that ends, or stop it, and start again.`,
+    { facts: { source, by: result.by } },
+  );
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { keys } from "../../model/keys.ts";
+import { backupRefSchema } from "../../model/requests.ts";
+import { CLAIM_ATTEMPTS_LIMIT, contended } from "../claims.ts";
+import type { Services } from "../services.ts";
+
+/** Steps of `recover` in their order. */
+export const RECOVERY_STEPS = [
+  "ask-approval",
+  "check-backup",
+  "stop-app",
+  "restore",
+  "compare",
+  "start-app",
+  "health",
+] as const;
+export type RecoveryStep = (typeof RECOVERY_STEPS)[number];
+
+/** What a run decided at its start; a resumed run keeps it. */
+export const runPlanSchema = z.strictObject({
+  backup: backupRefSchema,
+  startedAt: z.iso.datetime(),
+  startedBy: z.string(),
+  reason: z.string(),
+});
+export type RunPlan = z.infer<typeof runPlanSchema>;
+
+/** `voided`: done once, but what came later showed that it has to be done again. */
+export const doneRecordSchema = z.strictObject({
+  state: z.enum(["done", "voided"]),
+  executionArn: z.string(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
+  answer: z.json(),
+});
+export type DoneRecord = z.infer<typeof doneRecordSchema>;
+
+export async function readRunPlan(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<RunPlan | undefined> {
+  const found = await services.state.read(keys.step(runId, "plan"), signal);
+  return found && runPlanSchema.parse(found.value);
+}
+
+/** Undefined when the step was never done, or was voided. */
+export async function readDone(
+  runId: string,
+  step: RecoveryStep,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DoneRecord | undefined> {
+  const found = await services.state.read(keys.step(runId, step), signal);
+  const record = found && doneRecordSchema.parse(found.value);
+  return record?.state === "done" ? record : undefined;
+}
+
+/** Writes a step's record over an earlier one. Repeatable. */
+export async function writeDone(
+  runId: string,
+  step: RecoveryStep,
+  record: DoneRecord,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = keys.step(runId, step);
+  for (let attempt = 0; attempt < CLAIM_ATTEMPTS_LIMIT; attempt++) {
+    const found = await services.state.read(key, signal);
+    const written = found
+      ? await services.state.replace(key, record, found.etag, signal)
+      : await services.state.create(key, record, signal);
+    if (written) return;
+  }
+  throw contended(key);
+}
+
+/** Makes a step undone, so that a resumed run does it again. */
+export async function voidDone(
+  runId: string,
+  step: RecoveryStep,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  const done = await readDone(runId, step, services, signal);
+  if (done) await writeDone(runId, step, { ...done, state: "voided" }, services, signal);
+}

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { IntegrityError } from "../../model/errors.ts";
+import type { recoveryStepRequestSchema } from "../../model/requests.ts";
+import { requireClaim } from "../claims.ts";
+import type { Services } from "../services.ts";
+import { checkChosenBackup, compareRestored, restoreBackup } from "./data-steps.ts";
+import { askHealth } from "./health.ts";
+import { startApp, stopApp } from "./host-steps.ts";
+import { report } from "./report.ts";
+import { type DoneRecord, type RecoveryStep, readDone, voidDone, writeDone } from "./run-state.ts";
+
+export type RecoveryStepRequest = z.infer<typeof recoveryStepRequestSchema>;
+
+/** What a step tells; the report reads it again from its done-record. */
+export type StepAnswer = z.infer<ReturnType<typeof z.json>>;
+type Step = (request: RecoveryStepRequest, services: Services, signal: AbortSignal) => Promise<StepAnswer>;
+
+interface StepKind {
+  readonly run: Step;
+  /** Whether a done-record of the run answers for it. What acts on the app is done anew: it may have changed since. */
+  readonly onResume: "answer-again" | "do-again";
+}
+
+const STEPS: Readonly<Record<Exclude<RecoveryStep, "ask-approval">, StepKind>> = {
+  "check-backup": { run: checkChosenBackup, onResume: "answer-again" },
+  "stop-app": { run: stopApp, onResume: "do-again" },
+  restore: { run: restoreBackup, onResume: "answer-again" },
+  compare: { run: compareRestored, onResume: "answer-again" },
+  "start-app": { run: startApp, onResume: "do-again" },
+  health: { run: askHealth, onResume: "do-again" },
+};
+
+const approvalSchema = z.looseObject({ approval: z.string().optional() });
+
+/**
+ * Runs one step of `recover` under the source's claim and writes its done-record. A step with a done-record of the
+ * run answers from it. A comparison that differs makes the restore undone. Errors are those of the step.
+ */
+export async function runRecoveryStep(
+  request: RecoveryStepRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (request.job === "report") return await report(request, services, signal);
+  const step = request.job;
+  const { runId, source } = request.plan;
+  const done = await readDone(runId, step, services, signal);
+  if (done && STEPS[step].onResume === "answer-again") {
+    services.log.info("A step was done before", { runId, step });
+    return done.answer;
+  }
+  await requireClaim(source, request.execution.executionArn, services, signal);
+  if (step === "check-backup") await noteApproval(request, services, signal);
+  const startedAt = services.clock.now();
+  try {
+    const answer = await STEPS[step].run(request, services, signal);
+    await writeDone(runId, step, doneRecord(request, startedAt, answer, services), services, signal);
+    return answer;
+  } catch (error) {
+    if (step === "compare" && error instanceof IntegrityError)
+      await voidDone(runId, "restore", services, signal);
+    throw error;
+  }
+}
+
+/** The machine comes here only after a yes; the approver may not write into `runs/`. */
+async function noteApproval(
+  request: RecoveryStepRequest,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  const { approval } = approvalSchema.parse(request.plan);
+  if (approval !== "required") return;
+  const { runId } = request.plan;
+  if (await readDone(runId, "ask-approval", services, signal)) return;
+  const record = doneRecord(request, new Date(request.execution.startedAt), null, services);
+  await writeDone(runId, "ask-approval", record, services, signal);
+}
+
+function doneRecord(
+  request: RecoveryStepRequest,
+  startedAt: Date,
+  answer: StepAnswer,
+  services: Services,
+): DoneRecord {
+  return {
+    state: "done",
+    executionArn: request.execution.executionArn,
+    startedAt: startedAt.toISOString(),
+    endedAt: services.clock.now().toISOString(),
+    answer,
+  };
+}

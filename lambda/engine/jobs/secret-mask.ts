@@ -1,0 +1,18 @@
+/** Shorter values would hide ordinary words. */
+const SHORTEST_SECRET = 6;
+
+/** Hides the values of secrets that were read, wherever a driver or command repeats them. */
+export class SecretMask {
+  readonly #values = new Set<string>();
+
+  remember(value: string): void {
+    for (const part of [value, encodeURIComponent(value)])
+      if (part.length >= SHORTEST_SECRET) this.#values.add(part);
+  }
+
+  hide(text: string): string {
+    // Longest first: one secret may be part of another.
+    const values = [...this.#values].sort((left, right) => right.length - left.length);
+    return values.reduce((hidden, value) => hidden.replaceAll(value, "[redacted]"), text);
+  }
+}
