@@ -44,8 +44,8 @@ describe("the check of the words", () => {
     [`// ${"TO" + "DO"}: later`, "unfinished work"],
     [`it.${"on" + "ly"}("works", run);`, "a test that does not run"],
     [`describe.${"sk" + "ip"}("all", run);`, "a test that does not run"],
-    [`const key = "${"AK" + "IA"}IOSFODNN7EXAMPLE";`, "a secret"],
-    [`-----${"BEGIN OPENSSH PRIV" + "ATE KEY"}-----`, "a secret"],
+    [`const key = "${"AK" + "IA"}IOSFODNN7ABCDEFG";`, "an access key"],
+    ["b3BlbnNzaC1rZXktdjEA".padEnd(70, "A"), "the body of a private key"],
     [`open("/ho${"me/somebody/file"}");`, "a path of one machine"],
   ])("finds in %s", (line, what) => {
     expect(findForbiddenText("a.ts", `\n${line}`)).toEqual([`a.ts:2: ${what}`]);
