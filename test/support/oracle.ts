@@ -46,7 +46,7 @@ export async function judgeServer(uri: string): Promise<Judgement> {
 
 async function judgeNamespace(client: MongoClient, database: string, info: Document): Promise<Judged> {
   const { name, type } = info;
-  const collection = client.db(database).collection(type === "timeseries" ? `system.buckets.${name}` : name);
+  const collection = client.db(database).collection(name);
   const documents: string[] = [];
   if (type !== "view")
     for await (const raw of collection.find({}, { raw: true }))

@@ -20,8 +20,6 @@ export interface RawDriver extends Driver {
   embed(bytes: Uint8Array, type?: number): object;
 }
 
-const BSON_VERSION = Symbol.for("@@mdb.bson.version");
-
 /**
  * Loads the driver. It has no public way to send documents as bytes; two private ones are used, and only here:
  * its `DocumentSequence` (section kind 1 of an OP_MSG) and the serializer's call to `serializeInto`.
@@ -34,7 +32,6 @@ export async function loadRawDriver(): Promise<RawDriver> {
     readonly default?: Commands;
   };
   const { DocumentSequence } = commands.default ?? commands;
-  const major = readBsonMajor(driver.BSON);
   return {
     MongoClient: driver.MongoClient,
     BSON: driver.BSON,
@@ -43,26 +40,20 @@ export async function loadRawDriver(): Promise<RawDriver> {
       sequence.push({}, documents);
       return sequence;
     },
-    embed: (bytes, type = TYPE.document) => embed(bytes, type, major),
+    embed: (bytes, type = TYPE.document) => embed(driver.BSON, bytes, type),
   };
 }
 
-function readBsonMajor(bson: typeof BSON): unknown {
-  return (new bson.ObjectId() as unknown as Record<symbol, unknown>)[BSON_VERSION];
-}
-
 /**
- * The serializer writes an ObjectId by asking it to write itself, and goes on where that ended. A value that
- * calls itself an ObjectId can so write any bytes, after it has corrected the type byte before its name.
+ * The serializer writes an ObjectId by asking it to write itself, and goes on where that ended. One that writes
+ * other bytes is any value at all, after it has corrected the type byte before its name.
  */
-function embed(bytes: Uint8Array, type: number, major: unknown): object {
-  return {
-    _bsontype: "ObjectId",
-    [BSON_VERSION]: major,
+function embed(bson: typeof BSON, bytes: Uint8Array, type: number): object {
+  return Object.assign(new bson.ObjectId(), {
     serializeInto(buffer: Uint8Array, index: number): number {
       buffer[buffer.lastIndexOf(TYPE.objectId, index - 2)] = type;
       buffer.set(bytes, index);
       return bytes.length;
     },
-  };
+  });
 }
