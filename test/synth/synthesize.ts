@@ -67,3 +67,21 @@ export function resourcesOf(template: CloudFormationTemplate, type: string): Res
 export function propertiesOf(template: CloudFormationTemplate, type: string): Record<string, unknown>[] {
   return resourcesOf(template, type).map((resource) => resource.Properties ?? {});
 }
+
+export interface Statement {
+  readonly Sid?: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Principal?: unknown;
+  readonly Condition?: Record<string, Record<string, unknown>>;
+}
+
+/** The statements of the policies (IAM's or a bucket's) whose logical ids begin so. */
+export function statementsOf(template: CloudFormationTemplate, idPrefix: string): Statement[] {
+  return Object.entries(template.Resources)
+    .filter(([id, { Properties = {} }]) => id.startsWith(idPrefix) && "PolicyDocument" in Properties)
+    .flatMap(
+      ([, { Properties = {} }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement,
+    );
+}

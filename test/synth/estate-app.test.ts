@@ -1,0 +1,46 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { drillServersOf } from "../../lib/drill-servers.ts";
+import { chooseEstateFile } from "../../lib/estate-app.ts";
+import { makeEstate } from "../support/estate.ts";
+
+const empty = mkdtempSync(join(tmpdir(), "project-"));
+const own = mkdtempSync(join(tmpdir(), "project-"));
+writeFileSync(join(own, "estate.yaml"), "name: own\n");
+const nothing = { context: undefined, environment: undefined };
+
+describe("the configuration that is synthesized", () => {
+  test("is the one that the context names, before the environment's and the project's own", () => {
+    expect(chooseEstateFile({ context: "a.yaml", environment: "b.yaml" }, own)).toEqual({ file: "a.yaml" });
+  });
+
+  test("is the one that the environment names, before the project's own", () => {
+    expect(chooseEstateFile({ context: undefined, environment: "b.yaml" }, own)).toEqual({ file: "b.yaml" });
+  });
+
+  test("is the project's own estate.yaml where nothing is named", () => {
+    expect(chooseEstateFile(nothing, own)).toEqual({ file: join(own, "estate.yaml") });
+  });
+
+  test("is the example in a fresh checkout, and says so", () => {
+    const { file, note } = chooseEstateFile(nothing, empty);
+    expect(file).toBe(join(empty, "examples/minimal.estate.yaml"));
+    expect(note).toContain("There is no estate.yaml");
+  });
+
+  test("is never the example when a file was named, there or not", () => {
+    expect(chooseEstateFile({ context: "missing.yaml", environment: undefined }, empty)).toEqual({
+      file: "missing.yaml",
+    });
+  });
+});
+
+test("a source's drill server comes from the registry; an unknown kind has none", () => {
+  expect(drillServersOf(makeEstate())).toMatchObject({
+    mongodb: { image: "mongo", port: expect.any(Number) },
+  });
+  const other = { kind: "no-such-kind", compute: "lambda", config: {} } as const;
+  expect(drillServersOf(makeEstate({ sources: { other } }))).toEqual({});
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { propertiesOf, STACKS, synthesizeEstate } from "./synthesize.ts";
+
+const templates = synthesizeEstate();
+const { watch } = templates;
+const statementsIn = (policy: Record<string, unknown>, field: string) =>
+  (policy[field] as { Statement: Record<string, unknown>[] }).Statement;
+
+test("the topic's key lets EventBridge, CloudWatch and SNS publish", () => {
+  const keys = propertiesOf(templates.vault, "AWS::KMS::Key");
+  const allowed = keys
+    .flatMap((key) => statementsIn(key, "KeyPolicy"))
+    .filter(({ Sid }) => Sid === "AllowAlerts");
+  expect(allowed).toMatchObject([
+    {
+      Effect: "Allow",
+      Action: ["kms:Decrypt", "kms:GenerateDataKey*"],
+      Principal: { Service: ["cloudwatch.amazonaws.com", "events.amazonaws.com", "sns.amazonaws.com"] },
+    },
+  ]);
+});
+
+test("the topic is encrypted with that key, TLS only, and lets alarms publish", () => {
+  const [topic, ...others] = propertiesOf(watch, "AWS::SNS::Topic");
+  expect(others).toEqual([]);
+  expect(JSON.stringify(topic?.KmsMasterKeyId)).toContain("OperationsKey");
+  const [policy] = propertiesOf(watch, "AWS::SNS::TopicPolicy");
+  const statements = statementsIn(policy ?? {}, "PolicyDocument");
+  expect(statements).toContainEqual(expect.objectContaining({ Sid: "AllowAlarms", Action: "sns:Publish" }));
+  expect(statements).toContainEqual(
+    expect.objectContaining({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+  );
+});
+
+test("every configured receiver is subscribed", () => {
+  expect(propertiesOf(watch, "AWS::SNS::Subscription")).toMatchObject([
+    { Protocol: "email", Endpoint: "operator@example.com" },
+  ]);
+});
+
+describe("failures have one publisher", () => {
+  const rules = STACKS.flatMap((name) => propertiesOf(templates[name], "AWS::Events::Rule"));
+  const ofExecutions = rules.filter((rule) => JSON.stringify(rule).includes("Execution Status Change"));
+
+  test("one rule with one target sees every way in which an execution of the estate fails", () => {
+    expect(ofExecutions).toHaveLength(1);
+    const [rule] = ofExecutions;
+    expect(rule?.Targets).toHaveLength(1);
+    expect(rule?.EventPattern).toMatchObject({
+      source: ["aws.states"],
+      detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+    });
+    const text = JSON.stringify(rule?.EventPattern);
+    for (const machine of ["demo-backup", "demo-recover", "demo-approve"]) expect(text).toContain(machine);
+  });
+
+  test("no machine publishes: their definitions and roles know no topic", () => {
+    const machines = [templates.workers, templates.runbooks].flatMap((one) =>
+      propertiesOf(one, "AWS::StepFunctions::StateMachine"),
+    );
+    expect(machines).toHaveLength(3);
+    expect(JSON.stringify(machines)).not.toContain("sns:");
+    for (const one of [templates.workers, templates.runbooks])
+      expect(JSON.stringify(propertiesOf(one, "AWS::IAM::Policy"))).not.toContain("sns:Publish");
+  });
+});
+
+test("a task of the estate's cluster that stops ends the wait for it", () => {
+  const rule = propertiesOf(watch, "AWS::Events::Rule").find((one) =>
+    JSON.stringify(one).includes("aws.ecs"),
+  );
+  expect(rule?.EventPattern).toMatchObject({
+    "detail-type": ["ECS Task State Change"],
+    detail: { lastStatus: ["STOPPED"], clusterArn: [expect.anything()] },
+  });
+});
+
+test("whatever cannot be reacted to or started lies in a queue that raises an alarm", () => {
+  const alarms = propertiesOf(watch, "AWS::CloudWatch::Alarm");
+  expect(alarms).toHaveLength(3);
+  for (const alarm of alarms) {
+    expect(alarm).toMatchObject({
+      MetricName: "ApproximateNumberOfMessagesVisible",
+      Threshold: 1,
+      TreatMissingData: "notBreaching",
+      AlarmActions: [{ Ref: expect.stringMatching(/^Alerts/) }],
+    });
+  }
+  for (const target of propertiesOf(watch, "AWS::Events::Rule").flatMap((rule) => rule.Targets as object[])) {
+    expect(target).toMatchObject({ DeadLetterConfig: expect.anything(), RetryPolicy: expect.anything() });
+  }
+});

@@ -1,0 +1,242 @@
+import { describe, expect, test } from "vitest";
+import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
+import { secretReferences } from "../../lib/constructs/role-grants.ts";
+import { makeEstate } from "../support/estate.ts";
+import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";
+
+const templates = synthesizeEstate();
+const { workers } = templates;
+
+/** All that the role of a worker may do, as `action → resources`. */
+function grantsOf(worker: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { Action, Resource } of statementsOf(workers, `Fleet${worker}`)) {
+    for (const action of [Action].flat()) {
+      found.set(action, `${found.get(action) ?? ""}${JSON.stringify(Resource)}`);
+    }
+  }
+  expect(found.size).toBeGreaterThan(3);
+  return found;
+}
+
+describe("functions", () => {
+  const functions = propertiesOf(workers, "AWS::Lambda::Function");
+
+  test("there is one for each role that Lambda runs, from one bundle", () => {
+    expect(functions.map(({ FunctionName }) => FunctionName).sort()).toEqual([
+      "demo-approver",
+      "demo-checker",
+      "demo-restorer",
+      "demo-writer",
+    ]);
+    expect(new Set(functions.map(({ Code }) => JSON.stringify(Code))).size).toBe(1);
+  });
+
+  test("they run Node 24 on arm64, log into encrypted groups, and know buckets by name", () => {
+    for (const one of functions) {
+      expect(one).toMatchObject({ Runtime: "nodejs24.x", Architectures: ["arm64"] });
+      expect(one.LoggingConfig).toMatchObject({ LogGroup: { Ref: expect.any(String) } });
+      const { Variables } = one.Environment as { Variables: Record<string, unknown> };
+      expect(Variables).toMatchObject({ ESTATE_NAME: "demo" });
+      expect(Object.keys(Variables)).toEqual(expect.arrayContaining(["VAULT_BUCKET", "STATE_BUCKET"]));
+    }
+  });
+
+  test("those that read or write backups have all the time that Lambda gives", () => {
+    const timeouts = Object.fromEntries(functions.map((one) => [one.Handler, one.Timeout]));
+    expect(timeouts).toEqual({
+      "index.writer": 900,
+      "index.checker": 900,
+      "index.restorer": 900,
+      "index.approver": 60,
+    });
+  });
+});
+
+describe("tasks", () => {
+  const definitions = propertiesOf(workers, "AWS::ECS::TaskDefinition");
+  const containers = (family: string) =>
+    definitions.find((one) => one.Family === family)?.ContainerDefinitions as Record<string, unknown>[];
+
+  test("there is one for each role, and a drill for each source and major version", () => {
+    expect(definitions.map(({ Family }) => Family).sort()).toEqual([
+      "demo-checker",
+      "demo-drill-mongodb-6",
+      "demo-drill-mongodb-7",
+      "demo-restorer",
+      "demo-writer",
+    ]);
+  });
+
+  test("each runs the bootstrap in a container called worker, which knows the bundle's digest", () => {
+    for (const { Family } of definitions) {
+      const [worker] = containers(String(Family)).filter(({ Name }) => Name === "worker");
+      expect(worker).toMatchObject({ EntryPoint: ["node", "-e", WORKER_BOOTSTRAP] });
+      const variables = worker?.Environment as { Name: string }[] | undefined;
+      expect(variables?.map(({ Name }) => Name)).toEqual(
+        expect.arrayContaining(["BUNDLE_BUCKET", "BUNDLE_KEY", "BUNDLE_SHA256", "VAULT_BUCKET"]),
+      );
+    }
+  });
+
+  test("a drill has the server of the source's major version beside it, and knows its address", () => {
+    const [worker, server, ...others] = containers("demo-drill-mongodb-7");
+    expect(others).toEqual([]);
+    expect(server).toMatchObject({ Image: "mongo:7", Command: MONGO_DRILL.command, Essential: true });
+    expect(worker?.Environment).toEqual(
+      expect.arrayContaining([
+        { Name: "DRILL_HOST", Value: "127.0.0.1" },
+        { Name: "DRILL_PORT", Value: "27018" },
+      ]),
+    );
+    expect(containers("demo-drill-mongodb-6")[1]).toMatchObject({ Image: "mongo:6" });
+  });
+
+  test("nothing calls a task: its security group has no way in", () => {
+    const [group, ...others] = propertiesOf(workers, "AWS::EC2::SecurityGroup");
+    expect(others).toEqual([]);
+    expect(group).not.toHaveProperty("SecurityGroupIngress");
+    expect(propertiesOf(workers, "AWS::EC2::SecurityGroupIngress")).toEqual([]);
+  });
+
+  test("no NAT gateway and no interface endpoint costs money while nothing runs", () => {
+    expect(propertiesOf(workers, "AWS::EC2::NatGateway")).toEqual([]);
+    expect(propertiesOf(workers, "AWS::EC2::VPCEndpoint")).toMatchObject([{ VpcEndpointType: "Gateway" }]);
+  });
+});
+
+describe("roles", () => {
+  test("the writer reads manifests and sets only, never data", () => {
+    const reads = grantsOf("Writer").get("s3:GetObjectVersion") ?? "";
+    expect(reads).toContain("/manifests/*");
+    expect(reads).not.toContain("/data/*");
+  });
+
+  test("the checker and the drill write their own records only and open no source", () => {
+    for (const [worker, prefix] of [
+      ["Checker", "/verifications/*"],
+      ["Drill", "/drills/*"],
+    ] as const) {
+      const grants = grantsOf(worker);
+      expect(grants.get("s3:PutObject")).toContain(prefix);
+      expect(grants.get("s3:PutObject")).not.toMatch(/\/(data|manifests|sets)\/\*/);
+      expect(grants.has("secretsmanager:GetSecretValue")).toBe(false);
+    }
+  });
+
+  test("the restorer leaves approvals and cannot read them; the approver can, and reads no backup", () => {
+    const restorer = grantsOf("Restorer");
+    expect(restorer.get("s3:PutObject")).toContain("/approvals/*");
+    expect(restorer.get("s3:GetObject")).not.toContain("/approvals/*");
+    const approver = grantsOf("Approver");
+    expect(approver.get("s3:GetObject")).toContain("/approvals/*");
+    expect(approver.has("s3:GetObjectVersion")).toBe(false);
+    expect(JSON.stringify([...approver])).not.toContain("VaultKey");
+  });
+
+  test.each(["Writer", "Restorer"])(
+    "the %s reads exactly the secrets that the configuration names",
+    (worker) => {
+      const secrets = grantsOf(worker).get("secretsmanager:GetSecretValue") ?? "";
+      expect(secrets.match(/secret:[^"]+/g)).toEqual([
+        "secret:demo/host-key-??????",
+        "secret:demo/mongodb-??????",
+      ]);
+    },
+  );
+
+  test("secrets are found at any depth of a source's configuration, each once, ARNs as they are", () => {
+    const arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:deep-AbCdEf";
+    const source = { kind: "x", compute: "lambda" as const };
+    const estate = makeEstate({
+      sources: {
+        a: { ...source, config: { nested: [{ tokenSecret: arn }], passwordSecret: "demo/host-key" } },
+        b: { ...source, config: { secretive: "no", countSecret: 4 } },
+      },
+    });
+    expect(secretReferences(estate)).toEqual([arn, "demo/host-key"]);
+  });
+
+  test("a machine calls exactly the functions and tasks that its definition names", () => {
+    const statements = statementsOf(templates.runbooks, "ApproveGrants");
+    expect(statements.map(({ Action }) => Action)).toEqual(["lambda:InvokeFunction"]);
+    expect(JSON.stringify(statements)).toContain("ApproverFunction");
+    expect(JSON.stringify(statements)).not.toMatch(/WriterFunction|RestorerFunction|CheckerFunction/);
+  });
+
+  test("a machine passes roles to ECS only, and runs tasks in the estate's cluster only", () => {
+    expect(statementsOf(workers, "BackupGrants")).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          Action: "ecs:RunTask",
+          Condition: {
+            ArnEquals: { "ecs:cluster": { "Fn::GetAtt": [expect.stringMatching(/^FleetCluster/), "Arn"] } },
+          },
+        }),
+        expect.objectContaining({
+          Action: "iam:PassRole",
+          Condition: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+        }),
+      ]),
+    );
+  });
+});
+
+describe("schedules", () => {
+  const schedules = propertiesOf(workers, "AWS::Scheduler::Schedule");
+  const byName = Object.fromEntries(schedules.map((one) => [one.Name, one])) as Record<
+    string,
+    Record<string, unknown>
+  >;
+
+  test("there is one for each cadence that has a schedule, in its own zone", () => {
+    expect(
+      Object.fromEntries(
+        schedules.map((one) => [one.Name, [one.ScheduleExpression, one.ScheduleExpressionTimezone]]),
+      ),
+    ).toEqual({
+      "demo-hourly": ["cron(0 * * * ? *)", "UTC"],
+      "demo-daily": ["cron(30 2 * * ? *)", "Asia/Riyadh"],
+      "demo-weekly": ["cron(0 1 ? * SUN *)", "Asia/Riyadh"],
+    });
+  });
+
+  test("each starts the machine Backup to the minute, says who it is, and keeps what could not start", () => {
+    const [machine] = resourcesOf(workers, "AWS::StepFunctions::StateMachine");
+    expect(machine?.Properties?.StateMachineName).toBe("demo-backup");
+    expect(byName["demo-daily"]).toMatchObject({
+      FlexibleTimeWindow: { Mode: "OFF" },
+      State: "ENABLED",
+      Target: {
+        Arn: { Ref: expect.stringMatching(/^Backup/) },
+        Input: '{"cadence":"daily","trigger":"schedule demo-daily"}',
+        DeadLetterConfig: { Arn: expect.anything() },
+        RetryPolicy: { MaximumRetryAttempts: 5, MaximumEventAgeInSeconds: 3600 },
+      },
+    });
+  });
+
+  test("an estate without schedules has none", () => {
+    const manual = { retainDays: 14, lockDays: 7, storage: "standard", drill: true } as const;
+    const { workers: quiet } = synthesizeEstate(makeEstate({ cadences: { manual } }));
+    expect(propertiesOf(quiet, "AWS::Scheduler::Schedule")).toEqual([]);
+  });
+});
+
+test("machines log errors without execution data, so that no token reaches a log, and are traced", () => {
+  const machines = [workers, templates.runbooks].flatMap((one) =>
+    propertiesOf(one, "AWS::StepFunctions::StateMachine"),
+  );
+  expect(machines.map(({ StateMachineName }) => StateMachineName).sort()).toEqual([
+    "demo-approve",
+    "demo-backup",
+    "demo-recover",
+  ]);
+  for (const machine of machines) {
+    expect(machine).toMatchObject({
+      StateMachineType: "STANDARD",
+      TracingConfiguration: { Enabled: true },
+      LoggingConfiguration: { Level: "ERROR", IncludeExecutionData: false },
+    });
+  }
+});
