@@ -63,8 +63,14 @@ function planContainer(container: ContainerDefinition, task: Task): ContainerPla
     image: container.image ?? "",
     command: [...(container.entryPoint ?? []), ...command],
     environment: Object.fromEntries(variables.map(({ name = "", value = "" }) => [name, value])),
-    port: container.portMappings?.[0]?.containerPort,
+    port: container.portMappings?.[0]?.containerPort ?? portOfCommand(command),
   };
+}
+
+/** Containers of one task share a network and need no port mapping: then the command says where a server listens. */
+function portOfCommand(command: readonly string[]): number | undefined {
+  const text = /(?:^|\s)--port[=\s](\d+)/.exec(command.join(" "))?.[1];
+  return text === undefined ? undefined : Number(text);
 }
 
 /**
