@@ -11,7 +11,7 @@ import {
 } from "./steps/asl.ts";
 import { catchAll, catchInto } from "./steps/failure.ts";
 import { actOnHost, done, EXECUTE_COMMAND, type Outlook, outlook, RESUME } from "./steps/recovery.ts";
-import { NOT_STARTED, RETRY_LAUNCH, RETRY_WORK } from "./steps/retry.ts";
+import { NOT_STARTED, RETRY_LAUNCH, RETRY_SERVICES, RETRY_WORK } from "./steps/retry.ts";
 import { askHuman, callFunction, EXECUTION, workByCompute } from "./steps/work.ts";
 
 const REPORT_FAILURE = "Report the failure";
@@ -197,6 +197,7 @@ function startStates(bindings: MachineBindings): States {
     "Ask for its health": actOnHost(bindings, "health", {
       comment: "Asks the app's health page until it answers as configured; this ends the recovery time.",
       timeoutSeconds: waits.healthSeconds,
+      retry: RETRY_SERVICES,
       catch: stops("health", outlook.appDown),
       next: "Report",
     }),

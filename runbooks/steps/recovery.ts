@@ -52,16 +52,17 @@ export const outlook = Object.fromEntries(
   Object.entries(TOLD).map(([name, [stack, next]]) => [name, { stack, next: evaluate(next) }]),
 ) as Readonly<Record<keyof typeof TOLD, Outlook>>;
 
-type HostStep = Omit<Step, "request" | "retry"> & { readonly withFailure?: boolean };
+type HostStep = Omit<Step, "request" | "retry"> &
+  Partial<Pick<Step, "retry">> & { readonly withFailure?: boolean };
 
 /** A short step of the restorer on the host; each can be repeated. */
 export function actOnHost(bindings: MachineBindings, job: string, step: HostStep): TaskState {
   const { withFailure, ...rest } = step;
   const failure = withFailure ? `, "failure": $failure` : "";
   return callFunction(bindings.functions.restorer, {
+    retry: RETRY_WORK,
     ...rest,
     request: `{ "job": "${job}", "execution": ${EXECUTION}, "plan": $plan${failure} }`,
-    retry: RETRY_WORK,
   });
 }
 

@@ -34,6 +34,9 @@ export const RETRY_WORK: readonly Retrier[] = [
   FAULTS_OF_SERVICES,
 ];
 
+/** The step does its own waiting: what it says after that is not asked again. */
+export const RETRY_SERVICES: readonly Retrier[] = [NEVER, FAULTS_OF_SERVICES];
+
 /** After these no worker was started, so that nothing can have been changed. */
 export const NOT_STARTED = [
   "ECS.AmazonECSException",

@@ -79,7 +79,11 @@ export function workOnFargate(bindings: MachineBindings, definition: string, ste
         ContainerOverrides: [
           {
             Name: tasks.containerName,
-            Environment: [{ Name: "JOB_REQUEST", Value: evaluate(`$string(${withToken(step.request)})`) }],
+            Environment: [
+              { Name: "JOB_REQUEST", Value: evaluate(`$string(${withToken(step.request)})`) },
+              // Not every request names its execution, and whoever finds the task wants to.
+              { Name: "EXECUTION_ARN", Value: evaluate("$states.context.Execution.Id") },
+            ],
           },
         ],
       },

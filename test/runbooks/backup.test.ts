@@ -78,7 +78,7 @@ describe("a backup where all goes well", () => {
   test("drills in the task definition of the source's major version", async () => {
     const { ending } = await run();
     const drill = ending.calls.find(({ state }) => state === "Drill");
-    expect(drill?.arguments).toMatchObject({ TaskDefinition: BINDINGS.tasks.drill.mongodb?.["7.0"] });
+    expect(drill?.arguments).toMatchObject({ TaskDefinition: BINDINGS.tasks.drill.mongodb?.["7"] });
   });
 });
 
@@ -123,13 +123,13 @@ describe("a source that fails", () => {
     const { ending, requests } = await run({
       dump: (request) =>
         request.job === "dump" && request.source === "mongodb"
-          ? answers({ ...dumpAnswer("mongodb"), major: "9.0" })
+          ? answers({ ...dumpAnswer("mongodb"), major: "9" })
           : undefined,
     });
     expect(ending.error).toBe("BackupIncomplete");
     const [failed] = recordOf(requests).results;
     expect(failed).toMatchObject({ state: "failed", step: "drill", error: "ConfigError" });
-    expect(failed && "cause" in failed && failed.cause).toMatch(/9\.0.*mongodb.*7\.0/);
+    expect(failed && "cause" in failed && failed.cause).toMatch(/version 9 .*mongodb; deployed: 7\./);
   });
 
   test("without any drill server says so as well", async () => {
@@ -204,5 +204,5 @@ function dumpAnswer(source: string) {
     backupId: "20261123T020009001Z-0123456789",
     manifestVersionId: "v",
   };
-  return { backup, major: "7.0", plainBytes: 1, storedBytes: 1, seconds: 1 };
+  return { backup, major: "7", plainBytes: 1, storedBytes: 1, seconds: 1 };
 }

@@ -30,12 +30,12 @@ test("what a deployment gives is placed unchanged, tokens included", () => {
   const bindings = {
     ...BINDINGS,
     functions: { ...BINDINGS.functions, writer: token },
-    tasks: { ...BINDINGS.tasks, drill: { mongodb: { "7.0": token } } },
+    tasks: { ...BINDINGS.tasks, drill: { mongodb: { "7": token } } },
   };
   const { States } = backupMachine(bindings);
   expect(States["Claim the slot"]).toMatchObject({ Arguments: { FunctionName: token } });
   expect(States["Is the slot ours?"]).toMatchObject({
-    Choices: [{ Assign: { drillDefinitions: { mongodb: { "7.0": token } } } }, {}, {}, {}],
+    Choices: [{ Assign: { drillDefinitions: { mongodb: { "7": token } } } }, {}, {}, {}],
   });
 });
 

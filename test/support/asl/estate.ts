@@ -35,7 +35,7 @@ export const BINDINGS: MachineBindings = {
       checker: definitionArn("checker"),
       restorer: definitionArn("restorer"),
     },
-    drill: { mongodb: { "7.0": definitionArn("drill-mongodb-7") } },
+    drill: { mongodb: { "7": definitionArn("drill-mongodb-7") } },
   },
   waits: DEFAULT_WAITS,
 };
@@ -95,7 +95,7 @@ export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
 
 const dumped = (source: string): DumpAnswer => ({
   backup: backupOf(source),
-  major: "7.0",
+  major: "7",
   plainBytes: 400_000_000,
   storedBytes: 90_000_000,
   seconds: 12.4,
@@ -160,15 +160,15 @@ export function requestOf(call: Call): Request {
   const given = call.arguments as Record<string, Json>;
   if (!call.resource.includes(":ecs:")) return requestSchema.parse(given.Payload);
   const overrides = given.Overrides as unknown as {
-    ContainerOverrides: [{ Name: string; Environment: [{ Name: string; Value: string }] }];
+    ContainerOverrides: [{ Name: string; Environment: { Name: string; Value: string }[] }];
   };
   const size = JSON.stringify(overrides).length;
   if (size > OVERRIDES_LIMIT) throw new Error(`ECS refuses overrides of ${size} characters`);
   const [container] = overrides.ContainerOverrides;
-  const [variable] = container.Environment;
-  if (container.Name !== "worker" || variable.Name !== "JOB_REQUEST")
-    throw new Error("Not the worker's request");
-  return requestSchema.parse(JSON.parse(variable.Value));
+  const variables = new Map(container.Environment.map(({ Name, Value }) => [Name, Value]));
+  if (container.Name !== "worker" || variables.get("EXECUTION_ARN") !== EXECUTION.id)
+    throw new Error("Not the worker of this execution");
+  return requestSchema.parse(JSON.parse(variables.get("JOB_REQUEST") ?? ""));
 }
 
 export const failsWith = (error: string, cause = `${error}: as told by the worker`): Answer => ({
