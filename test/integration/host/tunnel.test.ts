@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect as tcpConnect } from "node:net";
+import { type Socket, connect as tcpConnect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
@@ -112,6 +112,26 @@ describe("a tunnel through a real sshd", () => {
       code: "UNREACHABLE",
       message: expect.stringContaining("permitopen"),
     });
+  });
+
+  it("closes its own connections when it alone is disposed, and leaves the others", async () => {
+    await using server = await serve((socket) => socket.pipe(socket));
+    await using host = await open();
+    const first = await host.reach(server.reach);
+    const second = await host.reach(server.reach);
+    const [gone, kept] = [first, second].map(({ port, host: address }) => tcpConnect(port, address)) as [
+      Socket,
+      Socket,
+    ];
+    gone.on("error", () => {});
+    for (const socket of [gone, kept]) {
+      socket.write("hello");
+      await once(socket, "data");
+    }
+    await first[Symbol.asyncDispose]();
+    await until(() => gone.closed && server.open() === 1);
+    kept.end("still there");
+    expect((await readAll(kept)).toString()).toBe("still there");
   });
 
   it("leaves no socket, listener or connection behind when it is disposed", async () => {
