@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { redact } from "../engine/model/redact.ts";
+
+/** Of `Step Functions Execution Status Change`, what is used. Source: AWS Step Functions, "Automating … with EventBridge". */
+export const statusChangeSchema = z.looseObject({
+  region: z.string().default(""),
+  detail: z.looseObject({
+    executionArn: z.string().min(1),
+    stateMachineArn: z.string().min(1),
+    name: z.string().min(1),
+    status: z.enum(["FAILED", "TIMED_OUT", "ABORTED"]),
+    startDate: z.number().nullish(),
+    stopDate: z.number().nullish(),
+    input: z.string().nullish(),
+    error: z.string().nullish(),
+    cause: z.string().nullish(),
+  }),
+});
+export type StatusChange = z.infer<typeof statusChangeSchema>;
+
+/** One alert: a text for people, the same facts as attributes for filters. */
+export interface Alert {
+  readonly subject: string;
+  readonly text: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Limit of an SNS subject. Source: Amazon SNS API, Publish. */
+const SUBJECT_CHARACTERS = 100;
+const CAUSE_CHARACTERS = 6_000;
+const NO_CAUSE: Readonly<Record<StatusChange["detail"]["status"], string>> = {
+  FAILED: "no cause was given",
+  TIMED_OUT: "the execution ran longer than it may",
+  ABORTED:
+    "somebody stopped the execution; what it was doing is not finished, and no step cleaned up after it",
+};
+
+/** Bytes that were changed, or a backup that does not restore, cannot wait until morning. */
+const CRITICAL = /IntegrityError|FINGERPRINT_DIFFERS|DIGEST_MISMATCH/;
+
+/** What is told of one failed execution: what failed, why, where to look, and the next command. Pure. */
+export function describeFailedExecution({ region, detail }: StatusChange): Alert {
+  const machine = detail.stateMachineArn.split(":").at(-1) ?? "";
+  const error = detail.error ?? detail.status;
+  const cause = String(redact(detail.cause ?? NO_CAUSE[detail.status])).slice(0, CAUSE_CHARACTERS);
+  const severity = CRITICAL.test(`${error} ${cause}`) ? "critical" : "error";
+  const subject = `[${severity}] ${machine} ${detail.status.toLowerCase()}: ${error}`;
+  return {
+    subject: printable(subject).slice(0, SUBJECT_CHARACTERS),
+    text: [
+      `${machine} ${detail.status}: ${error}`,
+      "",
+      cause,
+      "",
+      `Execution: ${detail.executionArn}`,
+      `Started: ${instant(detail.startDate)}   Ended: ${instant(detail.stopDate)}`,
+      ...(detail.input ? [`Input: ${String(redact(detail.input))}`] : []),
+      `Console: https://${region}.console.aws.amazon.com/states/home?region=${region}#/v2/executions/details/${detail.executionArn}`,
+      `Next: ${nextCommand(detail)}`,
+    ].join("\n"),
+    attributes: {
+      severity,
+      machine,
+      status: detail.status,
+      error: printable(error).slice(0, SUBJECT_CHARACTERS),
+      executionArn: detail.executionArn,
+    },
+  };
+}
+
+function nextCommand({ stateMachineArn, executionArn, name, status }: StatusChange["detail"]): string {
+  const history = `aws stepfunctions get-execution-history --reverse-order --max-results 20 --execution-arn ${executionArn}`;
+  if (!stateMachineArn.endsWith("-recover")) return history;
+  const resume = `aws stepfunctions start-execution --state-machine-arn ${stateMachineArn} --input '{"resume":"${name}","mode":"execute"}'`;
+  // No Catch runs then: nobody has said in what state the stack is.
+  const warning = status === "FAILED" ? "" : "The app may be stopped and the data half restored. ";
+  return `${warning}${resume}`;
+}
+
+function instant(ms: number | null | undefined): string {
+  return ms == null ? "not known" : new Date(ms).toISOString();
+}
+
+/** A subject is ASCII without line breaks. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, " ");
+}

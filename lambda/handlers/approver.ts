@@ -1,0 +1,4 @@
+import { serveRole } from "./serve.ts";
+
+/** Entry point of the role approver. */
+export const approver = serveRole("approver");

@@ -1,0 +1,66 @@
+import {
+  DescribeExecutionCommand,
+  SendTaskFailureCommand,
+  SendTaskHeartbeatCommand,
+  SendTaskSuccessCommand,
+  SFNClient,
+} from "@aws-sdk/client-sfn";
+import type { ExecutionState, Executions, TaskTokens } from "../../engine/jobs/services.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
+import { translateAwsError } from "./translate-aws-error.ts";
+
+const NOBODY_WAITS = ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"];
+const NOT_KNOWN = ["ExecutionDoesNotExist", "InvalidArn"];
+
+export function makeStepFunctionsClient(): SFNClient {
+  return new SFNClient(CLIENT_LIMITS);
+}
+
+/** What Step Functions says of executions. A failed one may also have timed out or been stopped. */
+export function makeExecutions(client: SFNClient): Executions {
+  return {
+    async stateOf(executionArn, signal): Promise<ExecutionState> {
+      const command = new DescribeExecutionCommand({ executionArn });
+      try {
+        const { status } = await client.send(command, { abortSignal: signal });
+        if (status === "RUNNING" || status === "PENDING_REDRIVE") return "running";
+        return status === "SUCCEEDED" ? "succeeded" : "failed";
+      } catch (error) {
+        if (isOneOf(error, NOT_KNOWN)) return "unknown";
+        throw translateAwsError(error, `Asking for the state of ${executionArn}`);
+      }
+    },
+  };
+}
+
+/** Answers to waiting tasks; false when nobody waits any more. */
+export function makeTaskTokens(client: SFNClient): TaskTokens {
+  return {
+    succeed: (taskToken, output) =>
+      answered("Sending the success of a task", () =>
+        client.send(new SendTaskSuccessCommand({ taskToken, output: JSON.stringify(output ?? null) })),
+      ),
+    fail: (taskToken, error, cause) =>
+      answered("Sending the failure of a task", () =>
+        client.send(new SendTaskFailureCommand({ taskToken, error, cause })),
+      ),
+    heartbeat: (taskToken) =>
+      answered("Sending the heartbeat of a task", () =>
+        client.send(new SendTaskHeartbeatCommand({ taskToken })),
+      ),
+  };
+}
+
+async function answered(what: string, send: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await send();
+    return true;
+  } catch (error) {
+    if (isOneOf(error, NOBODY_WAITS)) return false;
+    throw translateAwsError(error, what);
+  }
+}
+
+function isOneOf(error: unknown, names: readonly string[]): boolean {
+  return error instanceof Error && names.includes(error.name);
+}

@@ -1,0 +1,6 @@
+export { approver } from "./approver.ts";
+export { checker } from "./checker.ts";
+export { publisher } from "./publisher.ts";
+export { restorer } from "./restorer.ts";
+export { taskStopped } from "./task-stopped.ts";
+export { writer } from "./writer.ts";

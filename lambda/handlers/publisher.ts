@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import { type MessageAttributeValue, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
+import { z } from "zod";
+import { VaultError } from "../engine/model/errors.ts";
+import type { Clock } from "../engine/model/ids.ts";
+import { keys } from "../engine/model/keys.ts";
+import { makeS3Client } from "../engine/vault/s3-client.ts";
+import { S3State } from "../engine/vault/s3-state.ts";
+import type { StateStore } from "../engine/vault/vault.ts";
+import { type Alert, describeFailedExecution, statusChangeSchema } from "./alert.ts";
+import { CLIENT_LIMITS } from "./aws/client-limits.ts";
+import { translateAwsError } from "./aws/translate-aws-error.ts";
+import { readPublisherEnvironment } from "./environment.ts";
+
+/** A publisher that has not finished by then was killed; the next delivery of the event goes on. */
+export const SENDING_MS = 60_000;
+
+const noticeSchema = z.strictObject({
+  executionArn: z.string(),
+  state: z.enum(["sending", "sent"]),
+  at: z.iso.datetime(),
+});
+
+export interface PublisherServices {
+  readonly state: StateStore;
+  readonly clock: Clock;
+  publish(alert: Alert): Promise<void>;
+}
+
+/**
+ * Publishes one alert for one failed execution, however often its event is delivered. Throws when it was not sent,
+ * so that the event is delivered again; a publisher killed between sending and noting it may send twice.
+ */
+export async function publishOnce(
+  raw: unknown,
+  services: PublisherServices,
+  signal: AbortSignal,
+): Promise<"published" | "published-before"> {
+  const event = statusChangeSchema.parse(raw);
+  const { executionArn } = event.detail;
+  const key = keys.alert(createHash("sha256").update(executionArn).digest("hex"));
+  if ((await claimNotice(key, executionArn, services, signal)) === "sent") return "published-before";
+  await services.publish(describeFailedExecution(event));
+  const mine = await services.state.read(key, signal);
+  const at = services.clock.now().toISOString();
+  await services.state.replace(key, { executionArn, state: "sent", at }, mine?.etag ?? "", signal);
+  return "published";
+}
+
+async function claimNotice(
+  key: string,
+  executionArn: string,
+  { state, clock }: PublisherServices,
+  signal: AbortSignal,
+): Promise<"ours" | "sent"> {
+  const wanted = { executionArn, state: "sending", at: clock.now().toISOString() };
+  if (await state.create(key, wanted, signal)) return "ours";
+  const found = await state.read(key, signal);
+  const notice = noticeSchema.parse(found?.value);
+  if (notice.state === "sent") return "sent";
+  const dead = clock.now().getTime() - Date.parse(notice.at) > SENDING_MS;
+  if (dead && (await state.replace(key, wanted, found?.etag ?? "", signal))) return "ours";
+  throw new VaultError(
+    "CHANGED",
+    `Another delivery is publishing the alert of ${executionArn}. It is looked at again when this event is delivered again.`,
+  );
+}
+
+export async function publisher(event: unknown): Promise<string> {
+  const environment = readPublisherEnvironment();
+  const client = new SNSClient(CLIENT_LIMITS);
+  const services: PublisherServices = {
+    state: new S3State({ client: makeS3Client(), bucket: environment.STATE_BUCKET }),
+    clock: { now: () => new Date() },
+    publish: (alert) => publish(client, environment.ALERT_TOPIC_ARN, alert),
+  };
+  return await publishOnce(event, services, AbortSignal.timeout(SENDING_MS));
+}
+
+async function publish(client: SNSClient, topicArn: string, alert: Alert): Promise<void> {
+  const attributes = Object.entries(alert.attributes).map(
+    ([name, value]): [string, MessageAttributeValue] => [name, { DataType: "String", StringValue: value }],
+  );
+  try {
+    await client.send(
+      new PublishCommand({
+        TopicArn: topicArn,
+        Subject: alert.subject,
+        Message: alert.text,
+        MessageAttributes: Object.fromEntries(attributes),
+      }),
+    );
+  } catch (error) {
+    throw translateAwsError(error, "Publishing the alert");
+  }
+}

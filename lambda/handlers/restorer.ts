@@ -1,0 +1,4 @@
+import { serveRole } from "./serve.ts";
+
+/** Entry point of the role restorer. */
+export const restorer = serveRole("restorer");
