@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { DisableRuleCommand, EventBridgeClient, ListRulesCommand } from "@aws-sdk/client-eventbridge";
 import {
   DeleteObjectCommand,
   GetObjectLockConfigurationCommand,
@@ -146,6 +147,19 @@ test("a killed worker ends its execution by the deployed rule, with exactly one 
   expect(alerts).toEqual([{ executionArn, status: "FAILED" }]);
   expect(await receiveAlerts(4)).toEqual([]);
   expect(events.filter((event) => event.type === "heartbeat-missed")).toEqual([]);
+});
+
+test("a dead worker that no rule speaks for has missed its heartbeat", async () => {
+  const eventBridge = new EventBridgeClient(aws.client);
+  const { Rules = [] } = await eventBridge.send(new ListRulesCommand({}));
+  const rule = Rules.find(({ EventPattern = "" }) => EventPattern.includes("aws.ecs"));
+  await eventBridge.send(new DisableRuleCommand({ Name: rule?.Name }));
+  const executionArn = await start(true);
+  (await waitForWorker(executionArn)).kill();
+  expect(await waitForEnd(executionArn)).toMatchObject({
+    status: "FAILED",
+    error: "States.HeartbeatTimeout",
+  });
 });
 
 test("a stopped execution ends its worker", async () => {
