@@ -32,7 +32,7 @@ function zstdFrame(signal: AbortSignal): Stage {
   };
   return (source) => {
     const stream = createZstdCompress({ params, chunkSize: CHUNK_BYTES });
-    return throughStream(() => stream, signal)(waitForLastWrite(source, stream));
+    return throughStream(() => stream, signal)(waitForLastWrite(untilAborted(signal)(source), stream));
   };
 }
 

@@ -14,7 +14,8 @@ export function chain(source: Bytes, ...stages: readonly Stage[]): Bytes {
 
 /**
  * Ends with `Cancelled` as soon as `signal` aborts, even while the source is stuck in a read; the source's
- * `return()` is called then, but not waited for.
+ * `return()` is called then, but not waited for. Where a source does not heed the signal by itself this belongs right
+ * behind it: a generator in between that is stuck in a read cannot be closed.
  */
 export function untilAborted(signal: AbortSignal): Stage {
   return async function* untilAbortedStage(source) {
