@@ -19,6 +19,7 @@ import {
   OPLOG,
   type OplogTime,
   readEntry,
+  type SpanStart,
   spanFilter,
   toPosition,
 } from "./oplog.ts";
@@ -140,22 +141,25 @@ export class MongodbDump implements Dump {
     this.#fingerprint[nameOf(listed.namespace)] = makeFingerprint(this.#tools.connection, listed, content);
   }
 
-  async *#readOplog(from: OplogTime): AsyncGenerator<Uint8Array> {
+  async *#readOplog({ time: from, inclusive }: SpanStart): AsyncGenerator<Uint8Array> {
     const { connection, budget } = this.#tools;
     const to = await findEnd(connection);
     const touched = new TouchedNamespaces();
     let first: Buffer | undefined;
+    let skippedStart = false;
     const filter = spanFilter(connection, from, to);
     for await (const { documents, ends } of readRaw(connection, OPLOG, { budget, filter })) {
       let start = 0;
       for (const end of ends) {
         const entry = documents.subarray(start, end);
         if (first === undefined) checkNoGap(entry, from);
+        if (first !== undefined || inclusive) touched.add(readEntry(entry));
         first ??= entry;
-        touched.add(readEntry(entry));
         start = end;
       }
-      yield documents;
+      const skipped = inclusive || skippedStart ? 0 : (ends[0] ?? 0);
+      skippedStart = true;
+      if (documents.length > skipped) yield documents.subarray(skipped);
     }
     checkNoGap(first, from);
     this.#span = { from, to, touched };

@@ -32,11 +32,17 @@ export async function hasOplog(connection: Connection): Promise<boolean> {
   return typeof hello.setName === "string";
 }
 
+/** Where a dump's span begins. `inclusive`: the entry itself belongs to it, else it only proves that none is missing. */
+export interface SpanStart {
+  readonly time: OplogTime;
+  readonly inclusive: boolean;
+}
+
 /**
- * From where the oplog must be read so that nothing is missed that a dump begun now may see half of: its last
- * entry, or the start of the oldest transaction that is still open.
+ * From where the oplog must be read so that nothing is missed that a dump begun now may see half of: the majority's
+ * last entry (the oplog's own last one may have holes before it), or the start of the oldest open transaction.
  */
-export async function findStart(connection: Connection): Promise<OplogTime> {
+export async function findStart(connection: Connection): Promise<SpanStart> {
   const open = await connection.run("Looking for open transactions", () =>
     connection.client
       .db("config")
@@ -47,7 +53,12 @@ export async function findStart(connection: Connection): Promise<OplogTime> {
       .toArray(),
   );
   const oldest = open[0]?.startOpTime?.ts as Timestamp | undefined;
-  return oldest === undefined ? findEnd(connection) : fromTimestamp(oldest);
+  const hello = await connection.run("Asking for the majority's position", () =>
+    connection.client.db("admin").command({ hello: 1 }),
+  );
+  const majority = hello.lastWrite.majorityOpTime.ts as Timestamp;
+  if (oldest?.lessThanOrEqual(majority)) return { time: fromTimestamp(oldest), inclusive: true };
+  return { time: fromTimestamp(majority), inclusive: false };
 }
 
 /** The last entry of the oplog. */
@@ -67,7 +78,7 @@ function fromTimestamp(timestamp: Timestamp): OplogTime {
   return { seconds: timestamp.t, ordinal: timestamp.i };
 }
 
-/** Entries of the dump's span, both ends included: the first proves that the oplog has not rolled over. */
+/** Entries of the dump's span, both ends included: that at the start proves that the oplog has not rolled over. */
 export function spanFilter(connection: Connection, from: OplogTime, to: OplogTime): Document {
   return { ts: { $gte: toTimestamp(connection, from), $lte: toTimestamp(connection, to) } };
 }

@@ -61,10 +61,12 @@ async function restoreData(tools: DumpTools, plan: RestorePlan): Promise<number>
   let failed = false;
   const work = async () => {
     for (let part = queue.shift(); part !== undefined && !failed; part = queue.shift()) {
-      records += await restoreCollection(tools, part).catch((error: unknown) => {
+      const written = await restoreCollection(tools, part).catch((error: unknown) => {
         failed = true;
         throw error;
       });
+      // Not `records += await`: that would read the sum before the wait, and lose what the others add meanwhile.
+      records += written;
     }
   };
   const results = await Promise.allSettled(Array.from({ length: PARALLEL_COLLECTIONS }, work));
