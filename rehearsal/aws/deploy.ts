@@ -111,6 +111,7 @@ async function runCdk(command: string, args: readonly string[], options: DeployO
       PATH: process.env.PATH ?? "",
       HOME: resolve(options.folder),
       CI: "true",
+      CDK_DISABLE_CLI_TELEMETRY: "true",
       ...aws.env,
       CDK_DEFAULT_ACCOUNT: aws.account,
       CDK_DEFAULT_REGION: aws.region,
