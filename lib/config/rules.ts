@@ -86,10 +86,11 @@ export function chainFaults(resolved: ResolvedCadences, fullEveryDays: number): 
         remedy: "Turn hourly or daily on, or write slice: off.",
       },
     ];
-  return bases.flatMap(([cadence, base]) => [
-    ...outlived("keep", cadence, base.retainDays, slice.retainDays, fullEveryDays),
-    ...outlived("lock", cadence, base.lockDays, slice.lockDays, fullEveryDays),
-  ]);
+  return bases.flatMap(([cadence, base]) => {
+    const keep = outlived("keep", cadence, base.retainDays, slice.retainDays, fullEveryDays);
+    const lock = outlived("lock", cadence, base.lockDays, slice.lockDays, fullEveryDays);
+    return keep.length > 0 ? keep : lock;
+  });
 }
 
 /** Slices that nobody asked for are kept as their bases allow, and left out where there is none. */

@@ -1,11 +1,13 @@
 import type { EstateSource } from "../../lambda/engine/model/estate.ts";
-import type { Source } from "../../lambda/engine/sources/source.ts";
+import type { sources } from "../../lambda/engine/sources/registry.ts";
 import { authoredSourceSchema } from "./authoring.ts";
 import { type Fault, nearest, show } from "./fault.ts";
 import { schemaFaults } from "./schema-faults.ts";
 
 /** What the configuration has to know of a kind of source. */
-export type SourceKinds = Readonly<Record<string, Pick<Source, "kind" | "config" | "needs">>>;
+export type SourceKinds = Readonly<
+  Record<string, Pick<(typeof sources)[string], "kind" | "config" | "needs">>
+>;
 
 export interface ResolvedSources {
   readonly sources: Readonly<Record<string, EstateSource>>;

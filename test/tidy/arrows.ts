@@ -47,7 +47,11 @@ export const ZONES: readonly Zone[] = [
   { at: `${ENGINE}stream/`, to: [MODEL], never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"] },
   { at: `${ENGINE}host/`, to: [MODEL], never: [...INFRASTRUCTURE, "mongodb", "@aws-sdk/"] },
   { at: MODEL, to: [], never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"] },
-  { at: "cli/", to: [MODEL, "lib/config/"], never: [...INFRASTRUCTURE, ...DRIVERS] },
+  {
+    at: "cli/",
+    to: [MODEL, "lib/config/", `${ENGINE}vault/`, `${ENGINE}stream/`],
+    never: [...INFRASTRUCTURE, ...DRIVERS],
+  },
   { at: "rehearsal/", to: [], never: ["constructs", "cdk-nag", "aws-cdk-lib", "ssh2"] },
   { at: "scripts/", to: [ENGINE, "lib/config/", "rehearsal/"], never: INFRASTRUCTURE },
   { at: "test/", to: ["bin/", "lib/", "runbooks/", "lambda/", "cli/", "rehearsal/", "scripts/"] },

@@ -1,0 +1,38 @@
+import type { Cadence } from "../lambda/engine/model/cadence.ts";
+import { findEntries, summarize } from "./backups.ts";
+import { EXIT } from "./exit-codes.ts";
+import { formatBytes, formatJson, formatSeconds, formatTable } from "./format.ts";
+import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
+
+export interface ListOptions extends VaultOptions {
+  readonly source?: string;
+  readonly cadence?: Cadence;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+/** Prints the backups of the vault, newest first; what stands broken in a manifest's place is named on standard error. */
+export async function listBackups(options: ListOptions, world: CliWorld): Promise<void> {
+  const vault = await openVault(world, options);
+  const entries = await findEntries(vault, options, world.signal);
+  const backups = entries.flatMap((entry) =>
+    entry.kind === "backup" ? [summarize(entry.backup, world.now())] : [],
+  );
+  const broken = entries.flatMap((entry) => (entry.kind === "broken" ? [entry.error.message] : []));
+  for (const message of broken) world.tell(message);
+  if (broken.length > 0) world.exitWith(EXIT.notIntact);
+  if (options.json) return world.print(formatJson(backups));
+  if (backups.length === 0) return world.print("The vault holds no such backup.");
+  const rows = backups.map((backup) => [
+    backup.backupId,
+    backup.source,
+    backup.cadence,
+    backup.standing,
+    formatSeconds(backup.ageSeconds),
+    formatBytes(backup.plainBytes),
+    formatBytes(backup.storedBytes),
+    backup.lockedUntil.slice(0, 10),
+  ]);
+  const head = ["BACKUP", "SOURCE", "CADENCE", "STANDING", "AGE", "DATA", "STORED", "LOCKED UNTIL"];
+  world.print(formatTable(head, rows));
+}

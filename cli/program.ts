@@ -1,0 +1,141 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { CADENCES } from "../lambda/engine/model/cadence.ts";
+import { estateJsonSchema } from "../lib/config/json-schema.ts";
+import { downloadBackup } from "./download.ts";
+import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { formatJson } from "./format.ts";
+import { listBackups } from "./list.ts";
+import { runMachine } from "./run.ts";
+import { showBackup } from "./show.ts";
+import { showStatus } from "./status.ts";
+import { validateEstate } from "./validate.ts";
+import type { CliWorld } from "./world.ts";
+
+const LISTED_DEFAULT = 20;
+const RPO_DEFAULT_MINUTES = 60;
+const WAIT_DEFAULT_MINUTES = 300;
+
+/** The operator's commands. They end by an error, or by `world.exitWith`; nothing here ends the process. */
+export function makeProgram(world: CliWorld): Command {
+  const program = new Command("backup-estate")
+    .description("Looks after a backup estate: its configuration, its vault and its runbooks.")
+    .configureOutput({
+      writeOut: (text) => world.print(text.trimEnd()),
+      writeErr: (text) => world.tell(text.trimEnd()),
+    })
+    .exitOverride()
+    .showHelpAfterError("Add --help for the options.")
+    .addHelpText(
+      "after",
+      `\nCredentials and endpoint come from the environment, as for the AWS CLI.\n\n${EXIT_CODES_HELP}`,
+    );
+  for (const command of [
+    validateCommand(world),
+    schemaCommand(world),
+    statusCommand(world),
+    listCommand(world),
+    showCommand(world),
+    downloadCommand(world),
+    runCommand(world),
+  ])
+    program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}
+
+function validateCommand(world: CliWorld): Command {
+  return new Command("validate")
+    .description("Check estate.yaml and print what it means.")
+    .argument("<estate.yaml>")
+    .option("--json", "the resolved estate, the notes and the next times as JSON")
+    .action((path: string, options) => validateEstate(path, options, world))
+    .addHelpText("after", example("validate estate.yaml"));
+}
+
+function schemaCommand(world: CliWorld): Command {
+  return new Command("schema")
+    .description("Print the JSON schema of estate.yaml, for editors.")
+    .action(() => world.print(formatJson(estateJsonSchema())))
+    .addHelpText("after", example("schema > estate.schema.json"));
+}
+
+function statusCommand(world: CliWorld): Command {
+  return withVault(new Command("status"))
+    .description(
+      "The newest verified backup of every source against the RPO; exit code 3 when one misses it.",
+    )
+    .option("--config <estate.yaml>", "take sources and RPO from it")
+    .option("--rpo-minutes <number>", "without --config", parseCount, RPO_DEFAULT_MINUTES)
+    .option("--json", "as JSON")
+    .action((options) => showStatus(options, world))
+    .addHelpText("after", example("status --config estate.yaml"));
+}
+
+function listCommand(world: CliWorld): Command {
+  return withVault(new Command("list"))
+    .description("The backups in the vault, newest first.")
+    .option("--source <name>", "of one source only")
+    .addOption(new Option("--cadence <cadence>", "of one cadence only").choices(CADENCES))
+    .option("--limit <number>", "so many newest of each source and cadence", parseCount, LISTED_DEFAULT)
+    .option("--json", "as JSON")
+    .action((options) => listBackups(options, world))
+    .addHelpText("after", example("list --source mongodb --cadence daily"));
+}
+
+function showCommand(world: CliWorld): Command {
+  return withVault(new Command("show"))
+    .description("One backup: what it holds, every check and every drill.")
+    .argument("<backupId>")
+    .option("--json", "manifest and records as JSON")
+    .action((backupId: string, options) => showBackup(backupId, options, world))
+    .addHelpText("after", example("show 20261123T020004123Z-7k2m9qx4ta"));
+}
+
+function downloadCommand(world: CliWorld): Command {
+  return withVault(new Command("download"))
+    .description("Write a backup into a folder, proven byte for byte; a repeat fetches what is missing.")
+    .argument("<backupId>")
+    .argument("<folder>")
+    .option("--decompress", "write plain files instead of the stored ones")
+    .action((backupId: string, folder: string, options) => downloadBackup(backupId, folder, options, world))
+    .addHelpText("after", example("download 20261123T020004123Z-7k2m9qx4ta ./restored --decompress"));
+}
+
+function runCommand(world: CliWorld): Command {
+  return new Command("run")
+    .description("Start a machine of the estate.")
+    .argument("<machine>", "backup, recover or approve")
+    .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
+    .option("--region <region>", "Region of the estate; or AWS_REGION")
+    .option("--input <json>", "the whole input")
+    .addOption(new Option("--mode <mode>", "recover: only plan, or do it").choices(["plan", "execute"]))
+    .addOption(new Option("--cadence <cadence>", "backup: manual where it is not said").choices(CADENCES))
+    .option("--source <name...>", "backup: these sources; recover: this one")
+    .option("--backup <backupId>", "recover: this backup instead of the newest verified")
+    .option("--resume <runId>", "recover: go on with an earlier run")
+    .option("--reason <text>", "recover: why, for the record")
+    .option("--wait", "follow the execution to its end")
+    .option("--wait-minutes <number>", "follow it so long at most", parseCount, WAIT_DEFAULT_MINUTES)
+    .action((machine: string, options) => runMachine(machine, options, world))
+    .addHelpText("after", example("run recover --mode plan --wait", "run backup --source mongodb --wait"));
+}
+
+function withVault(command: Command): Command {
+  return command
+    .option("--vault-bucket <name>", "the vault; or BACKUP_ESTATE_VAULT_BUCKET")
+    .option("--region <region>", "its Region; or AWS_REGION");
+}
+
+function example(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  backup-estate ${line}`).join("\n")}`;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError("Expected a whole number above 0.");
+}
+
+/** Exit code of what commander threw: help and version are no failures. */
+export function exitCodeOfCommander(error: { readonly exitCode: number }): number {
+  return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+}

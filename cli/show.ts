@@ -1,0 +1,62 @@
+import { type Backup, judgeBackup } from "../lambda/engine/model/catalog.ts";
+import { requireBackup, summarize } from "./backups.ts";
+import { formatBytes, formatJson, formatSeconds, formatTable } from "./format.ts";
+import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
+
+const LISTED_NAMESPACES_LIMIT = 50;
+
+export interface ShowOptions extends VaultOptions {
+  readonly json?: boolean;
+}
+
+/** Prints one backup: its figures, what it holds, every check and drill. */
+export async function showBackup(backupId: string, options: ShowOptions, world: CliWorld): Promise<void> {
+  const vault = await openVault(world, options);
+  const backup = await requireBackup(vault, backupId, world.signal);
+  if (options.json) return world.print(formatJson({ standing: judgeBackup(backup), ...backup }));
+  world.print(describe(backup, world.now()));
+}
+
+function describe(backup: Backup, now: Date): string {
+  const { manifest } = backup;
+  const summary = summarize(backup, now);
+  const facts = formatTable(
+    ["Backup", manifest.backupId],
+    [
+      ["Source", `${manifest.source} (${manifest.kind}), ${manifest.cadence}, ${manifest.type}`],
+      ["Standing", summary.standing],
+      ["Recovers to", `${manifest.to.at}, ${formatSeconds(summary.ageSeconds)} ago`],
+      [
+        "Size",
+        `${formatBytes(summary.plainBytes)}, stored ${formatBytes(summary.storedBytes)}, ${summary.artifacts} artifacts`,
+      ],
+      ["Locked until", manifest.lockedUntil],
+      ["Expires", manifest.expiresAt],
+      ["Set, slot", `${manifest.setId}, ${manifest.slot}`],
+      ...Object.entries(manifest.versions).map(([name, version]) => [name, version]),
+    ],
+  );
+  return [facts, describeProofs(backup), describeContent(backup)].join("\n\n");
+}
+
+function describeProofs({ verifications, drills }: Backup): string {
+  const checks = verifications.map(
+    (record) => `checked  ${record.checkedAt}  intact, ${record.artifacts} artifacts read again`,
+  );
+  const proofs = drills.map((record) => {
+    const restore = formatSeconds((Date.parse(record.endedAt) - Date.parse(record.startedAt)) / 1000);
+    const differences = record.differencesTotal > 0 ? `, ${record.differencesTotal} differences` : "";
+    return `drilled  ${record.endedAt}  ${record.outcome}, ${record.checkedNamespaces} namespaces in ${restore}${differences}`;
+  });
+  const lines = [...checks, ...proofs];
+  return lines.length === 0 ? "Never checked, never drilled." : lines.join("\n");
+}
+
+function describeContent({ manifest }: Backup): string {
+  const entries = Object.entries(manifest.fingerprint).sort(([left], [right]) => (left < right ? -1 : 1));
+  const rows = entries
+    .slice(0, LISTED_NAMESPACES_LIMIT)
+    .map(([name, content]) => [name, content.kind, String(content.count), formatBytes(content.bytes)]);
+  const more = entries.length - rows.length;
+  return `${formatTable(["NAMESPACE", "KIND", "RECORDS", "DATA"], rows)}${more > 0 ? `\n… and ${more} more; --json lists them all` : ""}`;
+}

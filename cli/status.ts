@@ -1,0 +1,66 @@
+import { CADENCES } from "../lambda/engine/model/cadence.ts";
+import { findNewestVerified } from "../lambda/engine/vault/catalog-reader.ts";
+import type { Vault } from "../lambda/engine/vault/vault.ts";
+import { loadEstate } from "../lib/config/load-estate.ts";
+import { ageOf, findSources } from "./backups.ts";
+import { EXIT } from "./exit-codes.ts";
+import { formatJson, formatSeconds, formatTable } from "./format.ts";
+import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
+
+export interface StatusOptions extends VaultOptions {
+  readonly config?: string;
+  readonly rpoMinutes: number;
+  readonly json?: boolean;
+}
+
+interface SourceStatus {
+  readonly source: string;
+  readonly state: "met" | "missed" | "no-verified-backup";
+  readonly backupId?: string;
+  readonly ageSeconds?: number;
+  readonly rpoSeconds: number;
+  readonly broken: readonly string[];
+}
+
+/** Prints the newest verified backup of every source against the RPO; exit code 3 when a source misses it. */
+export async function showStatus(options: StatusOptions, world: CliWorld): Promise<void> {
+  const vault = await openVault(world, options);
+  const estate = options.config === undefined ? undefined : loadEstate(options.config);
+  const rpoSeconds = estate?.objectives.rpoSeconds ?? options.rpoMinutes * 60;
+  const sources = estate ? Object.keys(estate.sources) : await findSources(vault, world.signal);
+  const statuses: SourceStatus[] = [];
+  for (const source of sources) statuses.push(await judgeSource(vault, source, rpoSeconds, world));
+  for (const message of statuses.flatMap(({ broken }) => broken)) world.tell(message);
+  world.print(options.json ? formatJson(statuses) : asTable(statuses));
+  if (statuses.length === 0 || statuses.some(({ state }) => state !== "met")) world.exitWith(EXIT.notMet);
+}
+
+async function judgeSource(
+  vault: Vault,
+  source: string,
+  rpoSeconds: number,
+  world: CliWorld,
+): Promise<SourceStatus> {
+  const now = world.now();
+  const query = { source, cadences: CADENCES };
+  const { backup, broken } = await findNewestVerified(vault, query, now, world.signal);
+  const messages = broken.map(({ message }) => message);
+  if (backup === undefined) return { source, state: "no-verified-backup", rpoSeconds, broken: messages };
+  const ageSeconds = ageOf(backup, now);
+  const state = ageSeconds <= rpoSeconds ? "met" : "missed";
+  return { source, state, backupId: backup.ref.backupId, ageSeconds, rpoSeconds, broken: messages };
+}
+
+function asTable(statuses: readonly SourceStatus[]): string {
+  if (statuses.length === 0) return "The vault holds no backup of any source.";
+  return formatTable(
+    ["SOURCE", "RPO", "STATE", "AGE", "NEWEST VERIFIED"],
+    statuses.map(({ source, state, backupId = "-", ageSeconds, rpoSeconds }) => [
+      source,
+      formatSeconds(rpoSeconds),
+      state,
+      ageSeconds === undefined ? "-" : formatSeconds(ageSeconds),
+      backupId,
+    ]),
+  );
+}
