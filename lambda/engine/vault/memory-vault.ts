@@ -4,6 +4,9 @@ import { digestOf, makeMeter } from "../stream/meter.ts";
 import { chain, untilAborted } from "../stream/stage.ts";
 import type { ListedObject, ObjectRef, PutOptions, StoredObject, Vault } from "./vault.ts";
 
+/** Without a version here it is a delete marker. */
+type Entry = Version | "delete-marker";
+
 interface Version {
   readonly versionId: string;
   readonly bytes: Buffer;
@@ -16,8 +19,7 @@ const READ_CHUNK_BYTES = 64 * 1024;
 /** A vault in memory, for tests: versions, delete markers and locks as the bucket has them. */
 export class MemoryVault implements Vault {
   readonly #clock: Clock;
-  readonly #versions = new Map<string, Version[]>();
-  readonly #hidden = new Set<string>();
+  readonly #entries = new Map<string, Entry[]>();
   #count = 0;
 
   constructor(clock: Clock) {
@@ -35,7 +37,7 @@ export class MemoryVault implements Vault {
 
   async commit(key: string, bytes: Uint8Array, options: PutOptions): Promise<ObjectRef> {
     throwIfAborted(options.signal);
-    const newest = this.#versions.get(key)?.at(-1);
+    const newest = this.#newest(key);
     if (newest === undefined) return this.#store(key, Buffer.from(bytes), options);
     if (newest.bytes.equals(bytes)) return { key, versionId: newest.versionId };
     throw new VaultError(
@@ -59,24 +61,24 @@ export class MemoryVault implements Vault {
     signal: AbortSignal,
   ): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined> {
     throwIfAborted(signal);
-    const newest = this.#versions.get(key)?.at(-1);
+    const newest = this.#newest(key);
     return newest && { ref: { key, versionId: newest.versionId }, bytes: Buffer.from(newest.bytes) };
   }
 
   async *list(prefix: string, signal: AbortSignal, after = ""): AsyncIterable<ListedObject> {
-    const found = [...this.#versions]
-      .filter(([key]) => key.startsWith(prefix) && compareKeys(key, after) > 0)
-      .sort(byKey);
-    for (const [key, versions] of found) {
+    const found = [...this.#entries.keys()]
+      .filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0)
+      .sort(compareKeys);
+    for (const key of found) {
       throwIfAborted(signal);
-      const newest = versions.at(-1);
+      const newest = this.#newest(key);
       if (newest) yield { key, bytes: newest.bytes.length, modifiedAt: newest.storedAt };
     }
   }
 
   /** For tests: what deleting without a version id does. Hides nothing from the methods of `Vault`. */
   putDeleteMarker(key: string): void {
-    this.#hidden.add(key);
+    this.#entries.set(key, [...(this.#entries.get(key) ?? []), "delete-marker"]);
   }
 
   /** For tests: refused (ACCESS_DENIED) while the lock holds. */
@@ -88,29 +90,35 @@ export class MemoryVault implements Vault {
         `${ref.key} is locked until ${version.lockedUntil.toISOString()}; nobody may delete it before.`,
         { facts: { ...ref } },
       );
-    const kept = this.#versions.get(ref.key)?.filter((other) => other !== version) ?? [];
-    if (kept.length > 0) this.#versions.set(ref.key, kept);
-    else this.#versions.delete(ref.key);
+    const kept = this.#entries.get(ref.key)?.filter((other) => other !== version) ?? [];
+    this.#entries.set(ref.key, kept);
   }
 
   /** For tests: replaces the bytes of a version, as a failing disk would. */
   corrupt(ref: ObjectRef, change: (bytes: Buffer) => Buffer): void {
     const version = this.#find(ref);
-    const versions = this.#versions.get(ref.key) ?? [];
-    versions[versions.indexOf(version)] = { ...version, bytes: change(Buffer.from(version.bytes)) };
+    const entries = this.#entries.get(ref.key) ?? [];
+    entries[entries.indexOf(version)] = { ...version, bytes: change(Buffer.from(version.bytes)) };
   }
 
   #store(key: string, bytes: Buffer, options: PutOptions): ObjectRef {
     this.#count += 1;
     const versionId = `version-${this.#count}`;
     const version = { versionId, bytes, lockedUntil: options.lockedUntil, storedAt: this.#clock.now() };
-    this.#versions.set(key, [...(this.#versions.get(key) ?? []), version]);
-    this.#hidden.delete(key);
+    this.#entries.set(key, [...(this.#entries.get(key) ?? []), version]);
     return { key, versionId };
   }
 
+  #versions(key: string): Version[] {
+    return (this.#entries.get(key) ?? []).filter((entry) => entry !== "delete-marker");
+  }
+
+  #newest(key: string): Version | undefined {
+    return this.#versions(key).at(-1);
+  }
+
   #find(ref: ObjectRef): Version {
-    const found = this.#versions.get(ref.key)?.find((version) => version.versionId === ref.versionId);
+    const found = this.#versions(ref.key).find((version) => version.versionId === ref.versionId);
     if (found) return found;
     throw new VaultError(
       "NOT_FOUND",
@@ -118,10 +126,6 @@ export class MemoryVault implements Vault {
       { facts: { ...ref } },
     );
   }
-}
-
-function byKey([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
-  return compareKeys(left, right);
 }
 
 /** By UTF-8 bytes, as S3 orders keys. */
