@@ -19,7 +19,7 @@ const READABLE_CAUSE = `(
 )`;
 
 /** The caught failure as `{ step, error, cause }`, the shape of `failure` in the protocol. */
-export function describeFailure(step: string): JsonObject {
+function describeFailure(step: string): JsonObject {
   return {
     step,
     error: evaluate("$states.errorOutput.Error"),

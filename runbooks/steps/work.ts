@@ -47,7 +47,7 @@ export function callFunction(functionArn: string, step: Step): TaskState {
 }
 
 /** Work in a function that answers by the task token. It cannot outlast the longest run of a function. */
-export function workOnLambda(functionArn: string, heartbeatSeconds: number, step: Step): TaskState {
+function workOnLambda(functionArn: string, heartbeatSeconds: number, step: Step): TaskState {
   const timeoutSeconds = Math.min(step.timeoutSeconds, LAMBDA_LIMIT_SECONDS);
   return {
     ...described(step),

@@ -156,7 +156,7 @@ function goodAnswer(request: Request): Json {
 const OVERRIDES_LIMIT = 8192;
 
 /** The protocol's request inside a call, parsed by the workers' own schema: what they refuse fails the test. */
-export function requestOf(call: Call): Request {
+function requestOf(call: Call): Request {
   const given = call.arguments as Record<string, Json>;
   if (!call.resource.includes(":ecs:")) return requestSchema.parse(given.Payload);
   const overrides = given.Overrides as unknown as {
