@@ -1,4 +1,4 @@
-import { Validations } from "aws-cdk-lib";
+import { Stack, Validations } from "aws-cdk-lib";
 import {
   ContainerDependencyCondition,
   ContainerImage,
@@ -8,11 +8,13 @@ import {
   OperatingSystemFamily,
 } from "aws-cdk-lib/aws-ecs";
 import type { IRole, Role } from "aws-cdk-lib/aws-iam";
+import type { ILogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { WORKER_BOOTSTRAP } from "./bootstrap.ts";
 import { EstateLogs } from "./estate-logs.ts";
 import { workerEnvironment } from "./lambda-worker.ts";
+import type { WorkerRole } from "./role-grants.ts";
 import type { EstateStores } from "./stores.ts";
 import type { WorkerBundleAsset } from "./worker-bundle-asset.ts";
 
@@ -32,6 +34,7 @@ export interface FargateWorkerProps {
   readonly family: string;
   readonly estate: Estate;
   readonly stores: EstateStores;
+  readonly worker: WorkerRole;
   readonly role: Role;
   readonly executionRole: IRole;
   readonly bundle: WorkerBundleAsset;
@@ -43,6 +46,12 @@ const WITH_SERVER = { cpu: 2048, memoryLimitMiB: 8192, ephemeralStorageGiB: 100 
 
 /** The task definition of one role: the worker bundle on a stock image, with a drill server beside it or none. */
 export class FargateWorker extends FargateTaskDefinition {
+  /**
+   * Without a revision: ECS takes the newest. A revision changes with every release, which CloudFormation refuses
+   * for a value that another stack imports, and an execution that began before would ask for one that is gone.
+   */
+  readonly familyArn: string;
+
   constructor(scope: Construct, id: string, props: FargateWorkerProps) {
     super(scope, id, {
       ...(props.sidecar === undefined ? PLAIN : WITH_SERVER),
@@ -54,23 +63,15 @@ export class FargateWorker extends FargateTaskDefinition {
       taskRole: props.role.withoutPolicyUpdates(),
       executionRole: props.executionRole,
     });
-    const { group } = new EstateLogs(this, "Logs", props.stores.operationsKeyArn);
-    const worker = this.addContainer("Worker", {
-      containerName: WORKER_CONTAINER,
-      image: ContainerImage.fromRegistry(WORKER_IMAGE),
-      entryPoint: ["node", "-e", WORKER_BOOTSTRAP],
-      command: [],
-      environment: taskEnvironment(props),
-      logging: LogDriver.awsLogs({ logGroup: group, streamPrefix: WORKER_CONTAINER }),
+    this.familyArn = Stack.of(this).formatArn({
+      service: "ecs",
+      resource: "task-definition",
+      resourceName: props.family,
     });
+    const { group } = new EstateLogs(this, "Logs", props.stores.operationsKeyArn);
+    const worker = addWorkerContainer(this, props, group);
     if (props.sidecar !== undefined) {
-      const server = this.addContainer("DrillServer", {
-        containerName: "drill-server",
-        image: ContainerImage.fromRegistry(props.sidecar.image),
-        command: [...props.sidecar.command],
-        portMappings: [{ containerPort: props.sidecar.port }],
-        logging: LogDriver.awsLogs({ logGroup: group, streamPrefix: "drill-server" }),
-      });
+      const server = addDrillServer(this, props.sidecar, group);
       worker.addContainerDependencies({ container: server, condition: ContainerDependencyCondition.START });
     }
     Validations.of(this).acknowledge({
@@ -80,11 +81,33 @@ export class FargateWorker extends FargateTaskDefinition {
   }
 }
 
+function addWorkerContainer(task: FargateWorker, props: FargateWorkerProps, logGroup: ILogGroup) {
+  return task.addContainer("Worker", {
+    containerName: WORKER_CONTAINER,
+    image: ContainerImage.fromRegistry(WORKER_IMAGE),
+    entryPoint: ["node", "-e", WORKER_BOOTSTRAP],
+    command: [],
+    environment: taskEnvironment(props),
+    logging: LogDriver.awsLogs({ logGroup, streamPrefix: WORKER_CONTAINER }),
+  });
+}
+
+function addDrillServer(task: FargateWorker, sidecar: Sidecar, logGroup: ILogGroup) {
+  return task.addContainer("DrillServer", {
+    containerName: "drill-server",
+    image: ContainerImage.fromRegistry(sidecar.image),
+    command: [...sidecar.command],
+    portMappings: [{ containerPort: sidecar.port }],
+    logging: LogDriver.awsLogs({ logGroup, streamPrefix: "drill-server" }),
+  });
+}
+
 function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
   const drill = props.sidecar && { DRILL_HOST: "127.0.0.1", DRILL_PORT: String(props.sidecar.port) };
   return {
     ...drill,
     ...workerEnvironment(props.estate, props.stores),
+    WORKER_ROLE: props.worker,
     BUNDLE_BUCKET: props.bundle.bucketName,
     BUNDLE_KEY: props.bundle.key,
     BUNDLE_SHA256: props.bundle.sha256,

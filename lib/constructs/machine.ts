@@ -57,7 +57,7 @@ export function machineGrants(
   props: Pick<MachineProps, "definition" | "bindings" | "taskRoleArns">,
 ): Grant[] {
   const text = JSON.stringify(props.definition);
-  const named = (arns: readonly string[]) => arns.filter((arn) => text.includes(arn));
+  const named = (arns: readonly string[]) => arns.filter((arn) => text.includes(JSON.stringify(arn)));
   const { functions, tasks } = props.bindings;
   const functionArns = named(Object.values(functions));
   const definitionArns = named([
@@ -80,9 +80,9 @@ function runTaskGrants(
   return [
     {
       actions: ["ecs:RunTask"],
-      resources: definitionArns,
+      resources: definitionArns.map((arn) => `${arn}:*`),
       conditions: { ArnEquals: { "ecs:cluster": props.bindings.tasks.clusterArn } },
-      why: "Runs the task definitions that its definition names.",
+      why: "Runs the newest revision of the task definitions that its definition names.",
     },
     {
       actions: ["iam:PassRole"],

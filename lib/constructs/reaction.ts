@@ -2,6 +2,7 @@ import { Aws, Duration } from "aws-cdk-lib";
 import { Rule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
@@ -42,8 +43,18 @@ export class Reaction extends Construct {
     });
     const deadLetters = new DeadLetters(this, "DeadLetters");
     const worker = new LambdaWorker(this, "Function", { ...props, role, size: "short" });
-    worker.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: LATEST_REACTION });
-    attachGrants(this, "Grants", role, props.grants);
+    // A rule's queue gets what could not be delivered; what was delivered and failed goes there by the function.
+    worker.configureAsyncInvoke({
+      retryAttempts: 2,
+      maxEventAge: LATEST_REACTION,
+      onFailure: new SqsDestination(deadLetters),
+    });
+    const keepFailed = {
+      actions: ["sqs:SendMessage"],
+      resources: [deadLetters.queueArn],
+      why: "Keeps what failed.",
+    };
+    attachGrants(this, "Grants", role, [...props.grants, keepFailed]);
     const rule = new Rule(this, "Rule", {
       description: props.description,
       eventPattern: {

@@ -16,11 +16,11 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  *
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
- * | writer | manifests, sets | data, manifests, sets | claims | yes |
+ * | writer | manifests, sets | data, manifests, sets | claims, runs | yes |
  * | checker | data, manifests, verifications | verifications | | |
  * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
- * | approver | | | approvals | |
+ * | approver | | | reads approvals | |
  */
 export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStores): Grant[] {
   switch (role) {
@@ -30,7 +30,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         writeVault(stores, ["data", "manifests", "sets"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        ...changeState(stores, ["claims"]),
+        ...changeState(stores, ["claims", "runs"]),
         seeExecutions(estate),
         openSources(estate),
         answer(estate, ["backup"]),
@@ -64,7 +64,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         answer(estate, ["recover"]),
       ];
     case "approver":
-      return [...changeState(stores, ["approvals"]), seeExecutions(estate), answer(estate, ["recover"])];
+      return [...readState(stores, ["approvals"]), answer(estate, ["recover"])];
   }
 }
 
@@ -106,12 +106,25 @@ function useVaultKey(stores: EstateStores): Grant {
   };
 }
 
-function changeState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
+/** Reads and compares-and-sets objects of the state bucket under some prefixes. */
+export function changeState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
   return [
     {
       actions: ["s3:GetObject", "s3:PutObject"],
       resources: inBucket(stores.stateBucketArn, prefixes),
-      why: "One object a slot, source or run; their keys are known by prefix only.",
+      why: "One object a slot, source, run or alert; their keys are known by prefix only.",
+    },
+    listBucket(stores.stateBucketArn),
+    useOperationsKey(stores),
+  ];
+}
+
+function readState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
+  return [
+    {
+      actions: ["s3:GetObject"],
+      resources: inBucket(stores.stateBucketArn, prefixes),
+      why: "One object a run; their keys are known by prefix only.",
     },
     listBucket(stores.stateBucketArn),
     useOperationsKey(stores),

@@ -96,9 +96,8 @@ export class WorkerFleet extends Construct {
     const executionRole = this.addExecutionRole();
     const add = (role: WorkerRole, id: string, family: string, sidecar?: Sidecar) => {
       const common = { estate: this.props.estate, stores: this.props.stores, executionRole, bundle };
-      const named = { family: `${this.props.estate.name}-${family}`, role: roles[role] };
-      return new FargateWorker(this, id, { ...common, ...named, ...(sidecar && { sidecar }) })
-        .taskDefinitionArn;
+      const named = { family: `${this.props.estate.name}-${family}`, worker: role, role: roles[role] };
+      return new FargateWorker(this, id, { ...common, ...named, ...(sidecar && { sidecar }) }).familyArn;
     };
     const passed = [roles.writer, roles.checker, roles.drill, roles.restorer];
     for (const role of passed) attachGrants(role, "Bundle", role, [bundle.readGrant]);

@@ -6,6 +6,7 @@ import { AlertTopic } from "../constructs/alert-topic.ts";
 import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
 import { machineArn } from "../constructs/names.ts";
 import { Reaction } from "../constructs/reaction.ts";
+import { changeState } from "../constructs/role-grants.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import type { WorkerExports } from "./workers-stack.ts";
 
@@ -38,7 +39,10 @@ export class WatchStack extends Stack {
   }
 }
 
-/** The only publisher of failures: one alert for each execution of the estate that did not succeed. */
+/**
+ * The only publisher of failures: one alert for each execution of the estate that did not succeed. It notes what it
+ * sent in the state bucket, whose key, the operations key, also encrypts the topic.
+ */
 function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic) {
   return {
     entry: "publisher",
@@ -56,11 +60,7 @@ function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic
     },
     grants: [
       { actions: ["sns:Publish"], resources: [topic.topicArn], why: "Publishes the alert." },
-      {
-        actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-        resources: [stores.operationsKeyArn],
-        why: "The topic is encrypted with the operations key.",
-      },
+      ...changeState(stores, ["incidents"]),
     ],
   } as const;
 }

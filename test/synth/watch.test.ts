@@ -90,3 +90,10 @@ test("whatever cannot be reacted to or started lies in a queue that raises an al
     expect(target).toMatchObject({ DeadLetterConfig: expect.anything(), RetryPolicy: expect.anything() });
   }
 });
+
+test("what a function of the watch was given and failed to do is kept too", () => {
+  const configs = propertiesOf(watch, "AWS::Lambda::EventInvokeConfig");
+  expect(configs).toHaveLength(propertiesOf(watch, "AWS::Lambda::Function").length);
+  for (const config of configs)
+    expect(config).toMatchObject({ DestinationConfig: { OnFailure: expect.anything() } });
+});

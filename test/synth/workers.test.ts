@@ -72,6 +72,10 @@ describe("tasks", () => {
     for (const { Family } of definitions) {
       const [worker] = containers(String(Family)).filter(({ Name }) => Name === "worker");
       expect(worker).toMatchObject({ EntryPoint: ["node", "-e", WORKER_BOOTSTRAP] });
+      expect(worker?.Environment).toContainEqual({
+        Name: "WORKER_ROLE",
+        Value: String(Family).split("-")[1],
+      });
       const variables = worker?.Environment as { Name: string }[] | undefined;
       expect(variables?.map(({ Name }) => Name)).toEqual(
         expect.arrayContaining(["BUNDLE_BUCKET", "BUNDLE_KEY", "BUNDLE_SHA256", "VAULT_BUCKET"]),
@@ -131,6 +135,7 @@ describe("roles", () => {
     const approver = grantsOf("Approver");
     expect(approver.get("s3:GetObject")).toContain("/approvals/*");
     expect(approver.has("s3:GetObjectVersion")).toBe(false);
+    expect(approver.has("s3:PutObject")).toBe(false);
     expect(JSON.stringify([...approver])).not.toContain("VaultKey");
   });
 
@@ -162,6 +167,19 @@ describe("roles", () => {
     expect(statements.map(({ Action }) => Action)).toEqual(["lambda:InvokeFunction"]);
     expect(JSON.stringify(statements)).toContain("ApproverFunction");
     expect(JSON.stringify(statements)).not.toMatch(/WriterFunction|RestorerFunction|CheckerFunction/);
+  });
+
+  test("a machine names task definitions without a revision, which may change under it", () => {
+    const [run] = statementsOf(workers, "BackupGrants").filter(({ Action }) => Action === "ecs:RunTask");
+    const text = JSON.stringify(run?.Resource);
+    expect(text).toContain(":task-definition/demo-writer:*");
+    expect(text).toContain(":task-definition/demo-drill-mongodb-7:*");
+    expect(text).not.toContain("demo-restorer");
+    const ids = Object.keys(workers.Resources).filter(
+      (id) => workers.Resources[id]?.Type === "AWS::ECS::TaskDefinition",
+    );
+    expect(ids).not.toEqual([]);
+    for (const id of ids) expect(JSON.stringify(workers.Outputs)).not.toContain(id);
   });
 
   test("a machine passes roles to ECS only, and runs tasks in the estate's cluster only", () => {
