@@ -1,0 +1,333 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Host } from "../../../lambda/engine/host/host.ts";
+import { check } from "../../../lambda/engine/jobs/check.ts";
+import { claim } from "../../../lambda/engine/jobs/claim.ts";
+import { drill } from "../../../lambda/engine/jobs/drill.ts";
+import { dump } from "../../../lambda/engine/jobs/dump.ts";
+import { record } from "../../../lambda/engine/jobs/record.ts";
+import { approve } from "../../../lambda/engine/jobs/recover/approve.ts";
+import { askApproval } from "../../../lambda/engine/jobs/recover/ask-approval.ts";
+import { plan } from "../../../lambda/engine/jobs/recover/plan.ts";
+import { runRecoveryStep } from "../../../lambda/engine/jobs/recover/run-step.ts";
+import { keys } from "../../../lambda/engine/model/keys.ts";
+import { parseRecord, recoveryRecordSchema } from "../../../lambda/engine/model/records.ts";
+import type { RecoveryPlan, Request } from "../../../lambda/engine/model/requests.ts";
+import { executionArn, type JobWorld, makeJobWorld, NEVER } from "../../support/job-world.ts";
+
+const STEPS = ["check-backup", "stop-app", "restore", "compare", "start-app", "health"] as const;
+type StepName = Extract<Request, { failure?: unknown }>["job"];
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+/** A real HTTP app on the host, which its commands stop and start. */
+async function makeHost() {
+  const state = { commands: [] as string[], status: 200, exitCode: 0 };
+  const server = createServer((_request, response) => {
+    response.statusCode = state.status;
+    response.end("all is well");
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const host: Host = {
+    reach: async () => ({ host: "127.0.0.1", port, [Symbol.asyncDispose]: async () => {} }),
+    run: async (command) => {
+      state.commands.push(command);
+      return { exitCode: state.exitCode, stdout: "", stderr: "no such service" };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  return { host, state };
+}
+
+async function backedUpWorld() {
+  const { host, state } = await makeHost();
+  const world = makeJobWorld({
+    openHost: async () => host,
+    estate: {
+      approval: { recover: false, waitMinutes: 60 },
+      app: {
+        stopCommand: "compose stop app",
+        startCommand: "compose start app",
+        health: { url: "http://app.test/health", expectStatus: 200, expectBody: "well", timeoutSeconds: 5 },
+      },
+    },
+  });
+  const backup = await backUp(world, "backup-1");
+  return { world, backup, host: state };
+}
+
+async function backUp(world: JobWorld, name: string) {
+  const execution = { executionArn: executionArn(name), startedAt: world.clock.now().toISOString() };
+  const claimed = await claim({ job: "claim", cadence: "manual", execution }, world.services, NEVER);
+  if (claimed.outcome !== "claimed") throw new Error(`expected a claim, got ${claimed.outcome}`);
+  const { run } = claimed;
+  const { backup } = await dump(
+    { job: "dump", run, source: "ledger", drillDue: true },
+    world.services,
+    NEVER,
+  );
+  await check({ job: "check", backup, drillDue: true }, world.services, NEVER);
+  await drill({ job: "drill", backup }, world.services, NEVER);
+  world.servers.get("127.0.0.1:1")?.namespaces.clear();
+  const results = [{ source: "ledger", state: "verified" as const, backup }];
+  await record({ job: "record", run, results }, world.services, NEVER);
+  return backup;
+}
+
+const RECOVERY = {
+  executionArn: executionArn("recovery-1", "demo-recover"),
+  startedAt: "2026-11-23T23:40:00.000Z",
+};
+const RESUMED = {
+  executionArn: executionArn("recovery-2", "demo-recover"),
+  startedAt: "2026-11-23T23:50:00.000Z",
+};
+
+function planned(world: JobWorld, input: unknown, execution = RECOVERY): Promise<RecoveryPlan> {
+  return plan({ job: "plan", execution, input }, world.services, NEVER);
+}
+
+function step(world: JobWorld, job: StepName, made: RecoveryPlan, execution = RECOVERY, failure?: object) {
+  const request = { job, execution, plan: { ...made }, ...(failure && { failure }) };
+  return runRecoveryStep(request as Parameters<typeof runRecoveryStep>[0], world.services, NEVER);
+}
+
+async function readReport(world: JobWorld, key: string) {
+  const found = await world.vault.readLatest(key, NEVER);
+  return parseRecord(recoveryRecordSchema, found?.bytes ?? Buffer.alloc(0), key);
+}
+
+const failed = (name: string) => ({ step: name, error: "SourceError", cause: "it broke" });
+
+describe("the plan of a recovery", () => {
+  it("plans the newest verified backup of the only source when nothing is named", async () => {
+    const { world } = await backedUpWorld();
+    world.clock.advance(3_600_000);
+    const newest = await backUp(world, "backup-2");
+    const made = await planned(world, {});
+    expect(made).toMatchObject({
+      mode: "plan",
+      runId: "recovery-1",
+      source: "ledger",
+      backup: newest,
+      hasApp: true,
+      doneSteps: [],
+      approval: "not-required",
+    });
+    expect(made.text).toMatch(/Overwrites: all data of ledger/);
+    expect(made.text).toMatch(/Expected time: about/);
+  });
+
+  it("takes no claim in mode plan, so that backups go on", async () => {
+    const { world } = await backedUpWorld();
+    await planned(world, {});
+    await expect(backUp(world, "backup-2")).resolves.toMatchObject({ source: "ledger" });
+  });
+
+  it("lists every fault of the input in one text", async () => {
+    const { world } = await backedUpWorld();
+    const planning = planned(world, { source: "nothing", backupId: "x", mode: "now", resume: "y", extra: 1 });
+    await expect(planning).rejects.toMatchObject({ name: "RefusedError", code: "INPUT_INVALID" });
+    const { message } = (await planning.catch((error: unknown) => error)) as Error;
+    for (const part of ["backupId", "mode", "extra", 'source: got "nothing"', "resume: a resumed run"])
+      expect(message).toContain(part);
+  });
+
+  it("refuses a backup that is not in the vault, and one of which none is verified", async () => {
+    const { world } = await backedUpWorld();
+    const unknown = planned(world, { backupId: "20260101T000000000Z-0000000000" });
+    await expect(unknown).rejects.toMatchObject({ code: "NO_VERIFIED_BACKUP" });
+    const empty = makeJobWorld();
+    await expect(planned(empty, {})).rejects.toMatchObject({ code: "NO_VERIFIED_BACKUP" });
+  });
+
+  it("refuses to execute while another execution works on the source", async () => {
+    const { world } = await backedUpWorld();
+    await planned(world, { mode: "execute" });
+    world.executions.set(RECOVERY.executionArn, "running");
+    await expect(planned(world, { mode: "execute" }, RESUMED)).rejects.toMatchObject({ code: "CLAIM_HELD" });
+  });
+
+  it("plans also when the source is gone: that may be why", async () => {
+    const { world } = await backedUpWorld();
+    world.servers.delete("live");
+    expect((await planned(world, {})).overwrites).toEqual([
+      expect.stringMatching(/^unknown: ledger could not/),
+    ]);
+  });
+
+  it("refuses to resume a run that is not on record", async () => {
+    const { world } = await backedUpWorld();
+    await expect(planned(world, { resume: "nobody" })).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  });
+});
+
+describe("a recovery", () => {
+  it("brings the lost data back, and reports how long it took", async () => {
+    const { world, host } = await backedUpWorld();
+    const live = world.servers.get("live");
+    const before = structuredClone(live?.namespaces);
+    live?.namespaces.clear();
+    const made = await planned(world, { mode: "execute" });
+    for (const job of STEPS) await step(world, job, made);
+    const answer = await step(world, "report", made);
+    expect(live?.namespaces).toEqual(before);
+    expect(host.commands).toEqual(["compose stop app", "compose start app"]);
+    expect(answer).toMatchObject({ app: "healthy", recordKey: keys.recovery("recovery-1") });
+    const report = await readReport(world, keys.recovery("recovery-1"));
+    expect(report).toMatchObject({ comparison: { outcome: "identical", checkedNamespaces: 3 } });
+    expect(report.steps.map(({ outcome }) => outcome)).toEqual(["not-reached", ...STEPS.map(() => "done")]);
+    expect(await step(world, "report", made)).toEqual(answer);
+    await expect(step(world, "restore", { ...made, runId: "another" })).rejects.toMatchObject({
+      code: "CLAIM_LOST",
+    });
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    "resumes after %i steps, and does no finished data step again",
+    async (finished) => {
+      const { world, host } = await backedUpWorld();
+      const made = await planned(world, { mode: "execute", reason: "a test" });
+      for (const job of STEPS.slice(0, finished)) await step(world, job, made);
+      await step(world, "report", made, RECOVERY, failed(STEPS[finished] ?? "report"));
+      await backUp(world, "backup-2");
+      const resumed = await planned(world, { resume: "recovery-1", mode: "execute" }, RESUMED);
+      expect(resumed).toMatchObject({
+        runId: "recovery-1",
+        backup: made.backup,
+        doneSteps: STEPS.slice(0, finished),
+      });
+      const live = world.servers.get("live");
+      if (finished >= 3) live?.namespaces.set("written.since", ["kept"]);
+      for (const job of STEPS)
+        if (job !== "compare" || finished !== 3) await step(world, job, resumed, RESUMED);
+      expect(live?.namespaces.has("written.since")).toBe(finished >= 3);
+      expect(host.commands.at(-1)).toBe("compose start app");
+      const { recordKey } = (await step(world, "report", resumed, RESUMED)) as { recordKey: string };
+      expect(recordKey).toBe("recoveries/recovery-1.recovery-2.json");
+      expect(await readReport(world, recordKey)).toMatchObject({
+        runId: "recovery-1",
+        reason: "a test",
+        startedAt: RECOVERY.startedAt,
+      });
+      expect(await readReport(world, keys.recovery("recovery-1"))).toMatchObject({
+        failure: failed(STEPS[finished] ?? "report"),
+      });
+    },
+  );
+
+  it("fails a comparison that differs, reports it, and restores again on resume", async () => {
+    const { world } = await backedUpWorld();
+    const made = await planned(world, { mode: "execute" });
+    for (const job of ["check-backup", "stop-app", "restore"] as const) await step(world, job, made);
+    world.servers.get("live")?.namespaces.get("erp.customers")?.push("written meanwhile");
+    await expect(step(world, "compare", made)).rejects.toMatchObject({ code: "FINGERPRINT_DIFFERS" });
+    const answer = await step(world, "report", made, RECOVERY, failed("compare"));
+    expect(answer).toMatchObject({ app: "stopped", text: expect.stringContaining("failed at compare") });
+    expect((await readReport(world, keys.recovery("recovery-1"))).comparison).toMatchObject({
+      outcome: "different",
+      differences: [{ namespace: "erp.customers" }, {}, {}],
+    });
+    const resumed = await planned(world, { resume: "recovery-1", mode: "execute" }, RESUMED);
+    expect(resumed.doneSteps).toEqual(["check-backup", "stop-app"]);
+    for (const job of ["stop-app", "restore", "compare"] as const) await step(world, job, resumed, RESUMED);
+    expect(world.servers.get("live")?.namespaces.get("erp.customers")).toEqual(["customer 1"]);
+  });
+
+  it("refuses an older server before anything is overwritten", async () => {
+    const { world } = await backedUpWorld();
+    const made = await planned(world, { mode: "execute" });
+    const live = world.servers.get("live");
+    if (live) live.major = "6";
+    live?.namespaces.set("still.here", ["yes"]);
+    await expect(step(world, "restore", made)).rejects.toMatchObject({ code: "VERSION_INCOMPATIBLE" });
+    expect(live?.namespaces.get("still.here")).toEqual(["yes"]);
+  });
+
+  it("says by which command and exit code the app could not be stopped", async () => {
+    const { world, host } = await backedUpWorld();
+    const made = await planned(world, { mode: "execute" });
+    host.exitCode = 5;
+    await expect(step(world, "stop-app", made)).rejects.toMatchObject({
+      code: "COMMAND_FAILED",
+      message: expect.stringContaining("ended with 5, expected 0: no such service"),
+    });
+  });
+
+  it.each([
+    ["another status", 503, "status 503, expected 200"],
+    ["success", 200, undefined],
+  ])("asks for health until it is there or the time is over: %s", async (_name, status, why) => {
+    const { world, host } = await backedUpWorld();
+    const made = await planned(world, { mode: "execute" });
+    host.status = status;
+    const asking = step(world, "health", made);
+    if (why === undefined) await expect(asking).resolves.toMatchObject({ app: "healthy", attempts: 1 });
+    else
+      await expect(asking).rejects.toMatchObject({
+        code: "UNHEALTHY",
+        message: expect.stringContaining(why),
+      });
+  });
+});
+
+describe("approval", () => {
+  const ask = (world: JobWorld, taskToken: string) =>
+    askApproval(
+      {
+        job: "ask-approval",
+        execution: RECOVERY,
+        plan: { runId: "recovery-1", text: "the plan" },
+        taskToken,
+      },
+      world.services,
+      NEVER,
+    );
+  const answerWith = (world: JobWorld, input: unknown, executionOf = "approval-1") => {
+    const execution = {
+      executionArn: executionArn(executionOf, "demo-approve"),
+      startedAt: RECOVERY.startedAt,
+    };
+    return approve({ job: "approve", execution, input }, world.services, NEVER);
+  };
+
+  it("hands the decision to the token of the last question", async () => {
+    const world = makeJobWorld();
+    await ask(world, "token-1");
+    await ask(world, "token-2");
+    await answerWith(world, { runId: "recovery-1", decision: "approve" });
+    expect(world.answers).toMatchObject([
+      {
+        kind: "succeed",
+        token: "token-2",
+        details: { approvedBy: executionArn("approval-1", "demo-approve") },
+      },
+    ]);
+  });
+
+  it("ends the recovery by a RefusedError when it is rejected", async () => {
+    const world = makeJobWorld();
+    await ask(world, "token-1");
+    await answerWith(world, { runId: "recovery-1", decision: "reject", reason: "wrong night" });
+    expect(world.answers).toMatchObject([
+      { kind: "fail", details: { error: "RefusedError", cause: expect.stringContaining("wrong night") } },
+    ]);
+  });
+
+  it("refuses an answer to nothing, and one that is neither yes nor no", async () => {
+    const world = makeJobWorld();
+    const nothing = answerWith(world, { runId: "recovery-1", decision: "approve" });
+    await expect(nothing).rejects.toMatchObject({ code: "NOT_APPROVED" });
+    await ask(world, "token-1");
+    await expect(answerWith(world, { runId: "recovery-1", decision: "maybe" })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+    });
+    expect(world.answers).toEqual([]);
+  });
+});
