@@ -9,7 +9,7 @@ import type { BackupRef } from "../model/requests.ts";
 import type { Vault } from "./vault.ts";
 
 /** So many newest manifests of a cadence are looked at; ids sort by time, so listing finds them. */
-export const NEWEST_PER_CADENCE_LIMIT = 100;
+const NEWEST_PER_CADENCE_LIMIT = 100;
 /** So many records of one backup are read, newest first. */
 const RECORDS_PER_BACKUP_LIMIT = 20;
 

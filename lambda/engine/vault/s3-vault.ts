@@ -14,7 +14,7 @@ import { checksumOf, type Upload, uploadStream } from "./s3-upload.ts";
 import type { ListedObject, ObjectRef, PutOptions, StoredObject, Vault } from "./vault.ts";
 
 /** What is committed or read whole (manifests, records) is never larger. */
-export const WHOLE_OBJECT_BYTES_LIMIT = 64 * 1024 ** 2;
+const WHOLE_OBJECT_BYTES_LIMIT = 64 * 1024 ** 2;
 const COMMIT_ATTEMPTS = 4;
 const COMMIT_PAUSE_MS = 100;
 const LIST_PAGE_KEYS = 1000;

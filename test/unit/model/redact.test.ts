@@ -26,6 +26,8 @@ describe("redact", () => {
     ["an assignment", `MONGO_PASSWORD='${SECRET}' node x`],
     ["AWS variables", `AWS_SECRET_ACCESS_KEY=${SECRET} AWS_REGION=x`],
     ["a JSON text", `got {"user":"x","password":"${SECRET}"}`],
+    ["a form field", `grant=x&client_secret=${SECRET}&scope=all`],
+    ["a JSON text with spaces", `{ "secret" : "${SECRET}" }`],
     ["a bearer token", `Authorization: Bearer ${SECRET}`],
     ["a presigned URL", `https://b.s3.amazonaws.com/k?X-Amz-Signature=${SECRET}&x=1`],
     ["an error", new Error(`failed for redis://:${SECRET}@h`)],
