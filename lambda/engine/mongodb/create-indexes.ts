@@ -1,7 +1,6 @@
 import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
 import type { Connection } from "./connect.ts";
-import type { Listed } from "./list-namespaces.ts";
 import { type Namespace, nameOf } from "./names.ts";
 
 /** Whether an index can refuse documents that another moment of the same collection allows. */
@@ -9,15 +8,28 @@ export function isUnique(index: Document): boolean {
   return index.unique === true || index.prepareUnique === true;
 }
 
-/** Builds the indexes that `wanted` names, all of a collection at once. The one on `_id` came with the collection. */
-export async function createIndexes(
+/** The indexes that a restore builds itself; the one on `_id`, or that of a clustered collection, is there already. */
+export function builtIndexes(indexes: readonly Document[]): Document[] {
+  return indexes.filter((index) => !isOfId(index));
+}
+
+/** As `buildIndexes`, but false where the documents of this moment do not allow the unique ones; the others are built. */
+export async function tryBuildIndexes(
   connection: Connection,
-  listed: readonly Listed[],
-  wanted: (namespace: string, index: Document) => boolean,
-): Promise<void> {
-  for (const { namespace, indexes } of listed) {
-    const chosen = indexes.filter((index) => !isOfId(index) && wanted(nameOf(namespace), index));
-    await buildIndexes(connection, namespace, chosen);
+  namespace: Namespace,
+  indexes: readonly Document[],
+): Promise<boolean> {
+  await buildIndexes(
+    connection,
+    namespace,
+    indexes.filter((index) => !isUnique(index)),
+  );
+  try {
+    await buildIndexes(connection, namespace, indexes.filter(isUnique));
+    return true;
+  } catch (error) {
+    if (error instanceof IntegrityError && error.code === "WRITE_ERRORS") return false;
+    throw error;
   }
 }
 

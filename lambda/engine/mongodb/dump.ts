@@ -1,3 +1,4 @@
+import type { Document } from "mongodb";
 import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Clock } from "../model/ids.ts";
@@ -32,6 +33,8 @@ export interface DumpTools {
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly versions: Readonly<Record<string, string>>;
+  /** Indexes by namespace that a restore has put off, see docs/adr/0002; a fingerprint takes them for built. */
+  readonly deferred: Map<string, readonly Document[]>;
   newContent(): ContentHash;
   progress(event: Progress): void;
 }

@@ -1,7 +1,8 @@
 import { RefusedError } from "../model/errors.ts";
 import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
-import { createIndexes, isUnique } from "./create-indexes.ts";
+import { buildIndexes, builtIndexes, isUnique, tryBuildIndexes } from "./create-indexes.ts";
 import type { DumpTools } from "./dump.ts";
+import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
 import { readEntry } from "./oplog.ts";
 import { replayOplog } from "./replay.ts";
@@ -26,22 +27,56 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const records = await restoreData(tools, plan);
   const touched =
     plan.oplog === undefined ? new Set<string>() : await listTouched(plan.oplog, connection.signal);
-  const comparing = request.beforeReplay !== undefined;
   const indexes = plan.collections.map(({ listed }) => listed);
-  const isTouched = (name: string) => touched.has(name);
-  await createIndexes(
-    connection,
-    indexes,
-    (name, index) => comparing || !isTouched(name) || !isUnique(index),
-  );
+  const deferred = await createIndexes(tools, indexes, touched, request.beforeReplay !== undefined);
   for (const view of plan.views) await createView(tools, view);
   const users = await restoreUsers(tools, plan.users);
-  await request.beforeReplay?.();
+  await compareBeforeReplay(tools, request, deferred);
   const replayedOperations =
     plan.oplog === undefined ? 0 : await replayOplog(tools, plan.oplog, indexes, touched);
   await users.finish();
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
   return { records: records + users.records, replayedOperations, bytes };
+}
+
+/**
+ * Builds all indexes of what the oplog leaves alone. Of what it touches, unique ones are only built when they are to
+ * be compared now, and where this half-way moment allows them; the answer lists where it did not.
+ */
+async function createIndexes(
+  { connection }: DumpTools,
+  all: readonly Listed[],
+  touched: ReadonlySet<string>,
+  comparing: boolean,
+): Promise<Listed[]> {
+  const deferred: Listed[] = [];
+  for (const listed of all) {
+    const built = builtIndexes(listed.indexes);
+    if (!touched.has(nameOf(listed.namespace))) await buildIndexes(connection, listed.namespace, built);
+    else if (!comparing)
+      await buildIndexes(
+        connection,
+        listed.namespace,
+        built.filter((index) => !isUnique(index)),
+      );
+    else if (!(await tryBuildIndexes(connection, listed.namespace, built))) deferred.push(listed);
+  }
+  return deferred;
+}
+
+/** While the hook runs, a deferred unique index counts as built: the replay's end builds it or fails. */
+async function compareBeforeReplay(
+  tools: DumpTools,
+  request: RestoreRequest,
+  deferred: readonly Listed[],
+): Promise<void> {
+  if (request.beforeReplay === undefined) return;
+  for (const listed of deferred) tools.deferred.set(nameOf(listed.namespace), listed.indexes);
+  try {
+    await request.beforeReplay();
+  } finally {
+    tools.deferred.clear();
+  }
 }
 
 function checkVersions(tools: DumpTools, { manifest }: RestoreRequest): void {

@@ -1,3 +1,4 @@
+import type { Document } from "mongodb";
 import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
 import type {
   Context,
@@ -29,6 +30,7 @@ export class MongodbSession implements Session {
   readonly #newContent: () => ContentHash;
   readonly #versions: Readonly<Record<string, string>>;
   readonly #budget = new ByteBudget(BUDGET_BYTES);
+  readonly #deferred = new Map<string, readonly Document[]>();
   readonly #close: () => Promise<void>;
 
   private constructor(
@@ -79,8 +81,9 @@ export class MongodbSession implements Session {
   async fingerprint(namespaces?: readonly string[]): Promise<Fingerprint> {
     const wanted = namespaces === undefined ? undefined : new Set(namespaces);
     const result: Record<string, NamespaceFingerprint> = {};
-    for (const listed of await listNamespaces(this.#connection)) {
-      const name = nameOf(listed.namespace);
+    for (const found of await listNamespaces(this.#connection)) {
+      const name = nameOf(found.namespace);
+      const listed = { ...found, indexes: this.#deferred.get(name) ?? found.indexes };
       if (wanted?.has(name) === false) continue;
       const options = { budget: this.#budget };
       const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
@@ -98,6 +101,7 @@ export class MongodbSession implements Session {
     return {
       connection: this.#connection,
       budget: this.#budget,
+      deferred: this.#deferred,
       clock: this.#context.clock,
       versions: this.#versions,
       newContent: this.#newContent,
