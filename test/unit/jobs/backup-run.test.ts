@@ -1,3 +1,4 @@
+import { zstdDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { check } from "../../../lambda/engine/jobs/check.ts";
 import { claim } from "../../../lambda/engine/jobs/claim.ts";
@@ -6,6 +7,9 @@ import { dump } from "../../../lambda/engine/jobs/dump.ts";
 import { record } from "../../../lambda/engine/jobs/record.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { drillRecordSchema, parseRecord, setRecordSchema } from "../../../lambda/engine/model/records.ts";
+import { compress } from "../../../lambda/engine/stream/codec.ts";
+import { collect } from "../../../lambda/engine/stream/limits.ts";
+import { bytesOf } from "../../support/bytes.ts";
 import {
   executionArn,
   type JobWorld,
@@ -52,6 +56,10 @@ async function firstArtifact(world: JobWorld, backup: { backupId: string }) {
   const found = await world.vault.readLatest(keys.manifest("daily", "ledger", backup.backupId), NEVER);
   const manifest = JSON.parse(Buffer.from(found?.bytes ?? []).toString());
   return manifest.artifacts[0] as { key: string; versionId: string; storedBytes: number };
+}
+
+function readStored(world: JobWorld, artifact: { key: string; versionId: string }): Promise<Buffer> {
+  return collect(world.vault.read(artifact, NEVER), 10_000, "the test");
 }
 
 describe("a backup run", () => {
@@ -199,6 +207,18 @@ describe("check", () => {
       message: expect.stringContaining("dump/erp."),
     });
     expect(await listKeys(world, "verifications/")).toEqual([]);
+  });
+
+  it("finds content that was swapped for other content of the same sizes", async () => {
+    const { world, backup } = await sealedWorld();
+    const artifact = await firstArtifact(world, backup);
+    const plain = Buffer.from(zstdDecompressSync(await readStored(world, artifact)));
+    plain.writeUInt8(plain.readUInt8(plain.length - 3) + 1, plain.length - 3);
+    const swapped = await collect(compress("zstd", NEVER)(bytesOf(plain, plain.length)), 10_000, "the test");
+    expect(swapped).toHaveLength(artifact.storedBytes);
+    world.vault.corrupt(artifact, () => swapped);
+    const checking = check({ job: "check", backup, drillDue: true }, world.services, NEVER);
+    await expect(checking).rejects.toMatchObject({ name: "IntegrityError", code: "DIGEST_MISMATCH" });
   });
 
   it("finds an artifact that was cut", async () => {
