@@ -8,6 +8,8 @@ const project = (name: string, timeoutMs: number, servers: boolean) => ({
     hookTimeout: timeoutMs,
     // Real servers share ports, disks and two cores: one file at a time.
     fileParallelism: !servers,
+    // Seconds to load the CDK, in every test file that is isolated: synth loads it once a worker.
+    isolate: name !== "synth",
     passWithNoTests: false,
   },
 });
