@@ -4,6 +4,7 @@ import {
   SendTaskHeartbeatCommand,
   SendTaskSuccessCommand,
   SFNClient,
+  type SFNClientConfig,
 } from "@aws-sdk/client-sfn";
 import type { ExecutionState, Executions, TaskTokens } from "../../engine/jobs/services.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
@@ -12,8 +13,9 @@ import { translateAwsError } from "./translate-aws-error.ts";
 const NOBODY_WAITS = ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"];
 const NOT_KNOWN = ["ExecutionDoesNotExist", "InvalidArn"];
 
-export function makeStepFunctionsClient(): SFNClient {
-  return new SFNClient(CLIENT_LIMITS);
+/** Region, credentials and endpoint come from the environment unless given. */
+export function makeStepFunctionsClient(config: SFNClientConfig = {}): SFNClient {
+  return new SFNClient({ ...config, ...CLIENT_LIMITS });
 }
 
 /** What Step Functions says of executions. A failed one may also have timed out or been stopped. */
