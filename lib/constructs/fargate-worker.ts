@@ -19,7 +19,7 @@ import type { EstateStores } from "./stores.ts";
 import type { WorkerBundleAsset } from "./worker-bundle-asset.ts";
 
 /** Node 24 and the AWS SDK without a build of our own. */
-export const WORKER_IMAGE = "public.ecr.aws/lambda/nodejs:24";
+const WORKER_IMAGE = "public.ecr.aws/lambda/nodejs:24";
 /** Runbooks put JOB_REQUEST into the container of this name. */
 export const WORKER_CONTAINER = "worker";
 

@@ -53,9 +53,7 @@ export class Machine extends StateMachine {
 }
 
 /** What a definition needs, found by the ARNs that it names. */
-export function machineGrants(
-  props: Pick<MachineProps, "definition" | "bindings" | "taskRoleArns">,
-): Grant[] {
+function machineGrants(props: MachineProps): Grant[] {
   const text = JSON.stringify(props.definition);
   const named = (arns: readonly string[]) => arns.filter((arn) => text.includes(JSON.stringify(arn)));
   const { functions, tasks } = props.bindings;
@@ -73,10 +71,7 @@ export function machineGrants(
   return functionArns.length === 0 ? run : [invoke, ...run];
 }
 
-function runTaskGrants(
-  props: Pick<MachineProps, "bindings" | "taskRoleArns">,
-  definitionArns: string[],
-): Grant[] {
+function runTaskGrants(props: MachineProps, definitionArns: string[]): Grant[] {
   return [
     {
       actions: ["ecs:RunTask"],

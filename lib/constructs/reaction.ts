@@ -55,15 +55,7 @@ export class Reaction extends Construct {
       why: "Keeps what failed.",
     };
     attachGrants(this, "Grants", role, [...props.grants, keepFailed]);
-    const rule = new Rule(this, "Rule", {
-      description: props.description,
-      eventPattern: {
-        account: [Aws.ACCOUNT_ID],
-        source: [...props.pattern.source],
-        detailType: [...props.pattern.detailType],
-        detail: props.pattern.detail,
-      },
-    });
+    const rule = addRule(this, props);
     rule.addTarget(
       new LambdaFunction(worker, {
         deadLetterQueue: deadLetters,
@@ -77,4 +69,16 @@ export class Reaction extends Construct {
       topic: props.topic,
     });
   }
+}
+
+function addRule(scope: Construct, { description, pattern }: ReactionProps): Rule {
+  return new Rule(scope, "Rule", {
+    description,
+    eventPattern: {
+      account: [Aws.ACCOUNT_ID],
+      source: [...pattern.source],
+      detailType: [...pattern.detailType],
+      detail: pattern.detail,
+    },
+  });
 }

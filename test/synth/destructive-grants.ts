@@ -1,7 +1,7 @@
 import type { CloudFormationTemplate, Resource } from "./synthesize.ts";
 
 /** Actions that end backups, keys, locks, or the rules and alerts that watch over them. */
-export const DESTRUCTIVE_ACTIONS = [
+const DESTRUCTIVE_ACTIONS = [
   "s3:BypassGovernanceRetention",
   "s3:DeleteBucket",
   "s3:DeleteBucketPolicy",

@@ -31,13 +31,13 @@ export const MONGO_DRILL: DrillServer = {
 };
 
 /** An app under the flags of cdk.json. */
-export function makeApp(): App {
+function makeApp(): App {
   const { context } = JSON.parse(readFileSync("cdk.json", "utf8")) as { context: Record<string, unknown> };
   return new App({ context, outdir: mkdtempSync(join(tmpdir(), "synth-")) });
 }
 
 /** A bundle of fixed bytes, so that the tests need no build. */
-export function makeBundle(): Bundle {
+function makeBundle(): Bundle {
   const folder = mkdtempSync(join(tmpdir(), "bundle-"));
   mkdirSync(join(folder, "handlers"));
   writeFileSync(join(folder, "handlers/index.mjs"), "export const writer = 1;\n");

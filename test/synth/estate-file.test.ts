@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { drillServersOf } from "../../lib/drill-servers.ts";
-import { chooseEstateFile } from "../../lib/estate-app.ts";
+import { chooseEstateFile } from "../../lib/estate-file.ts";
 import { makeEstate } from "../support/estate.ts";
 
 const empty = mkdtempSync(join(tmpdir(), "project-"));
@@ -13,26 +13,33 @@ const nothing = { context: undefined, environment: undefined };
 
 describe("the configuration that is synthesized", () => {
   test("is the one that the context names, before the environment's and the project's own", () => {
-    expect(chooseEstateFile({ context: "a.yaml", environment: "b.yaml" }, own)).toEqual({ file: "a.yaml" });
+    expect(chooseEstateFile({ context: "a.yaml", environment: "b.yaml" }, own)).toEqual({
+      file: "a.yaml",
+      notes: [],
+    });
   });
 
   test("is the one that the environment names, before the project's own", () => {
-    expect(chooseEstateFile({ context: undefined, environment: "b.yaml" }, own)).toEqual({ file: "b.yaml" });
+    expect(chooseEstateFile({ context: undefined, environment: "b.yaml" }, own)).toEqual({
+      file: "b.yaml",
+      notes: [],
+    });
   });
 
   test("is the project's own estate.yaml where nothing is named", () => {
-    expect(chooseEstateFile(nothing, own)).toEqual({ file: join(own, "estate.yaml") });
+    expect(chooseEstateFile(nothing, own)).toEqual({ file: join(own, "estate.yaml"), notes: [] });
   });
 
   test("is the example in a fresh checkout, and says so", () => {
-    const { file, note } = chooseEstateFile(nothing, empty);
+    const { file, notes } = chooseEstateFile(nothing, empty);
     expect(file).toBe(join(empty, "examples/minimal.estate.yaml"));
-    expect(note).toContain("There is no estate.yaml");
+    expect(notes.join()).toContain("There is no estate.yaml");
   });
 
   test("is never the example when a file was named, there or not", () => {
     expect(chooseEstateFile({ context: "missing.yaml", environment: undefined }, empty)).toEqual({
       file: "missing.yaml",
+      notes: [],
     });
   });
 });
