@@ -9,9 +9,13 @@ export interface Bundle {
   readonly workerFile: string;
 }
 
-/** Dependencies ask for `require`, which an ES module has not. */
-const REQUIRE_BANNER =
-  'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
+/** Dependencies ask for what an ES module has not: `require`, and ssh2 at its first connection `__dirname`. */
+const MODULE_BANNER = [
+  'import { createRequire as makeRequire } from "node:module";',
+  "const require = makeRequire(import.meta.url);",
+  "const __dirname = import.meta.dirname;",
+  "const __filename = import.meta.filename;",
+].join(" ");
 
 /**
  * Builds the handlers and the worker into `outFolder`. The resolved estate travels inside as the text
@@ -39,7 +43,7 @@ function buildOptions(estate: Estate): BuildOptions {
     minify: false,
     legalComments: "none",
     logLevel: "warning",
-    banner: { js: REQUIRE_BANNER },
+    banner: { js: MODULE_BANNER },
     // Native add-ons that ssh2 and mongodb try to load and do without.
     external: ["cpu-features", "*.node"],
     define: { "process.env.ESTATE_CONFIG": JSON.stringify(JSON.stringify(estate)) },

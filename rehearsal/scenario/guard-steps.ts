@@ -102,6 +102,7 @@ export const corruptionRaisesOneAlert: Step<World> = {
       `it is not critical: ${JSON.stringify(alerts)}`,
     );
     demand(world.get("prober").answersNow(), "the app was stopped for a recovery that was refused");
+    world.findings.alerts.push(...alerts);
     return { error: execution.error, cause: execution.cause, alerts };
   },
 };
