@@ -43,6 +43,7 @@ download_mongod() {
     found "mongod $MONGOD_VERSION in .cache/mongod"
     return 0
   fi
+  [ ! -s "$folder/$archive.sha256" ] || skipping "that download: incomplete, of another digest, or it does not run here"
   rm -rf "$folder"
   return 1
 }

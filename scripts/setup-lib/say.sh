@@ -1,5 +1,6 @@
 found() { printf 'setup: found      %s\n' "$*"; }
 installing() { printf 'setup: installing %s\n' "$*"; }
+skipping() { printf 'setup: skipping   %s\n' "$*"; }
 fail() {
   printf 'setup: failed: %s\n' "$*" >&2
   exit 1

@@ -20,7 +20,8 @@ install_system_packages() {
   has_command apt-get || fail "these are missing and there is no apt here: $*; install them, then run this again"
   [ "$(id -u)" = 0 ] || fail "system packages are missing; run this, then set-up again: sudo sh -c '$command'"
   installing "system packages: $*"
-  apt_install "$@" || {
+  # A fresh machine has no package lists yet; what the first try says of that helps nobody.
+  apt_install "$@" 2>/dev/null || {
     quietly apt-get update && apt_install "$@"
   } || fail "apt could not install them; run by hand to see why: $command"
 }
