@@ -16,7 +16,7 @@ export const statusChangeSchema = z.looseObject({
     cause: z.string().nullish(),
   }),
 });
-export type StatusChange = z.infer<typeof statusChangeSchema>;
+type StatusChange = z.infer<typeof statusChangeSchema>;
 
 /** One alert: a text for people, the same facts as attributes for filters. */
 export interface Alert {

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import { type MessageAttributeValue, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { z } from "zod";
+import type { Services } from "../engine/jobs/services.ts";
+import { makeState } from "../engine/jobs/world.ts";
 import { VaultError } from "../engine/model/errors.ts";
 import type { Clock } from "../engine/model/ids.ts";
 import { keys } from "../engine/model/keys.ts";
-import { makeS3Client } from "../engine/vault/s3-client.ts";
-import { S3State } from "../engine/vault/s3-state.ts";
-import type { StateStore } from "../engine/vault/vault.ts";
 import { type Alert, describeFailedExecution, statusChangeSchema } from "./alert.ts";
 import { CLIENT_LIMITS } from "./aws/client-limits.ts";
 import { translateAwsError } from "./aws/translate-aws-error.ts";
@@ -21,8 +20,8 @@ const noticeSchema = z.strictObject({
   at: z.iso.datetime(),
 });
 
-export interface PublisherServices {
-  readonly state: StateStore;
+interface PublisherServices {
+  readonly state: Services["state"];
   readonly clock: Clock;
   publish(alert: Alert): Promise<void>;
 }
@@ -70,7 +69,7 @@ export async function publisher(event: unknown): Promise<string> {
   const environment = readPublisherEnvironment();
   const client = new SNSClient(CLIENT_LIMITS);
   const services: PublisherServices = {
-    state: new S3State({ client: makeS3Client(), bucket: environment.STATE_BUCKET }),
+    state: makeState(environment.STATE_BUCKET),
     clock: { now: () => new Date() },
     publish: (alert) => publish(client, environment.ALERT_TOPIC_ARN, alert),
   };

@@ -10,7 +10,7 @@ const DEADLINE_MARGIN_MS = 20_000;
 const DEADLINE_MARGIN_SHARE = 0.2;
 
 /** The part of Lambda's context that is used. */
-export interface InvocationContext {
+interface InvocationContext {
   getRemainingTimeInMillis(): number;
 }
 

@@ -3,7 +3,7 @@ import type { TaskTokens } from "../engine/jobs/services.ts";
 import { makeStepFunctionsClient, makeTaskTokens } from "./aws/step-functions.ts";
 
 /** The error's literal name, as the machines know it. */
-export const WORKER_STOPPED = "WorkerStopped";
+const WORKER_STOPPED = "WorkerStopped";
 
 /** Of `ECS Task State Change`, what is used. Source: Amazon ECS, "Task state change events". */
 const eventSchema = z.looseObject({

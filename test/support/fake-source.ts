@@ -57,7 +57,7 @@ export function fakeSource(servers: ReadonlyMap<string, FakeServer>): Source {
 }
 
 /** What a server holds, comparable. */
-export function fingerprintOf(server: FakeServer, wanted?: readonly string[]): Fingerprint {
+function fingerprintOf(server: FakeServer, wanted?: readonly string[]): Fingerprint {
   const names = [...server.namespaces.keys()].filter((name) => wanted?.includes(name) ?? true);
   return Object.fromEntries(names.map((name) => [name, describe(server.namespaces.get(name) ?? [])]));
 }

@@ -11,7 +11,7 @@ import { makeEstate } from "./estate.ts";
 import { type FakeServer, fakeServer, fakeSource } from "./fake-source.ts";
 
 export const NEVER = new AbortController().signal;
-export const NIGHT = "2026-11-23T23:30:00.000Z";
+const NIGHT = "2026-11-23T23:30:00.000Z";
 
 export const executionArn = (name: string, machine = "demo-backup") =>
   `arn:aws:states:eu-central-1:111122223333:execution:${machine}:${name}`;

@@ -8,10 +8,10 @@ import type { SecretMask } from "./secret-mask.ts";
 import type { Services } from "./services.ts";
 
 /** The machines call a worker dead after 300 s of silence; a few lost heartbeats must not end a good backup. */
-export const HEARTBEAT_INTERVAL_MS = 30_000;
+const HEARTBEAT_INTERVAL_MS = 30_000;
 
 /** How long a job that was told to stop may take to do so, before the failure is sent without it. */
-export const STOP_GRACE_MS = 3_000;
+const STOP_GRACE_MS = 3_000;
 
 /** Limits of SendTaskFailure: 256 characters of error, 32768 of cause. */
 const ERROR_CHARACTERS = 256;
@@ -19,7 +19,7 @@ const CAUSE_CHARACTERS = 8_000;
 
 const tokenHolderSchema = z.looseObject({ taskToken: z.string().min(1) });
 
-export interface AnsweringOptions {
+interface AnsweringOptions {
   readonly role: WorkerRole;
   readonly mask: SecretMask;
   readonly heartbeatIntervalMs?: number;
@@ -116,7 +116,7 @@ function requireRole(request: Request, job: Job, role: WorkerRole): void {
   );
 }
 
-export interface Failure {
+interface Failure {
   /** Literal name: Step Functions matches Catch and Retry by it. */
   readonly error: string;
   readonly cause: string;

@@ -4,7 +4,7 @@ import { keys } from "../model/keys.ts";
 import type { Services } from "./services.ts";
 
 /** A claim belongs to one execution until it is given back or that execution no longer runs. */
-export const sourceClaimSchema = z.strictObject({
+const sourceClaimSchema = z.strictObject({
   executionArn: z.string().min(1),
   runId: z.string().min(1),
   claimedAt: z.iso.datetime(),
@@ -12,7 +12,7 @@ export const sourceClaimSchema = z.strictObject({
 });
 type SourceClaim = z.infer<typeof sourceClaimSchema>;
 
-export interface Claimant {
+interface Claimant {
   readonly executionArn: string;
   readonly runId: string;
 }
@@ -23,7 +23,7 @@ export const CLAIM_ATTEMPTS_LIMIT = 8;
 /** DescribeExecution is eventually consistent: an execution that it does not know may have just begun. */
 const UNKNOWN_EXECUTION_GRACE_MS = 60_000;
 
-export type ClaimResult =
+type ClaimResult =
   | { readonly outcome: "held-by-us" }
   | { readonly outcome: "held-by-other"; readonly by: string };
 

@@ -18,7 +18,7 @@ import { makeStopwatch, type Stopwatch } from "./stopwatch.ts";
 type DrillRequest = z.infer<typeof drillRequestSchema>;
 
 /** An official image starts in seconds; a slow pull is over before the task begins. */
-export const DRILL_SERVER_WAIT_MS = 120_000;
+const DRILL_SERVER_WAIT_MS = 120_000;
 const DRILL_SERVER_RETRY_MS = 1_000;
 
 /**

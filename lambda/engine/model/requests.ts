@@ -32,7 +32,7 @@ export const backupRefSchema = z.strictObject({
 });
 export type BackupRef = z.infer<typeof backupRefSchema>;
 
-export const executionSchema = z.strictObject({ executionArn: z.string().min(1), startedAt: instant });
+const executionSchema = z.strictObject({ executionArn: z.string().min(1), startedAt: instant });
 
 /** Role writer, returns. Claims the slot, then every source that no live execution holds. */
 export const claimRequestSchema = z.strictObject({

@@ -11,7 +11,7 @@ const inputSchema = z.strictObject({
   reason: z.string().max(500).optional(),
 });
 
-export interface ApproveAnswer {
+interface ApproveAnswer {
   readonly runId: string;
   readonly decision: "approve" | "reject";
   readonly approvedBy: string;

@@ -1,7 +1,7 @@
 import type { Standing } from "../../model/catalog.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 
-export interface Standings {
+interface Standings {
   readonly standing: Standing;
   readonly usable: boolean;
   readonly namespaces: number;

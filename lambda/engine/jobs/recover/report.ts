@@ -15,7 +15,7 @@ import {
 } from "./run-state.ts";
 import type { RecoveryStepRequest } from "./run-step.ts";
 
-export interface ReportAnswer {
+interface ReportAnswer {
   readonly recordKey: string;
   readonly recoveredTo: string;
   readonly rtoSeconds: number;
@@ -24,7 +24,7 @@ export interface ReportAnswer {
 }
 
 /** What is known of the app, by what this run did to it last. */
-export type AppState = "untouched" | "stopped" | "started" | "healthy" | "none";
+type AppState = "untouched" | "stopped" | "started" | "healthy" | "none";
 
 const NOT_COMPARED = {
   outcome: "not-run",

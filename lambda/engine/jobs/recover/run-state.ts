@@ -17,7 +17,7 @@ export const RECOVERY_STEPS = [
 export type RecoveryStep = (typeof RECOVERY_STEPS)[number];
 
 /** What a run decided at its start; a resumed run keeps it. */
-export const runPlanSchema = z.strictObject({
+const runPlanSchema = z.strictObject({
   backup: backupRefSchema,
   startedAt: z.iso.datetime(),
   startedBy: z.string(),

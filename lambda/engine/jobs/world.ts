@@ -1,0 +1,42 @@
+import { openHost } from "../host/open-host.ts";
+import { ConfigError } from "../model/errors.ts";
+import type { Estate } from "../model/estate.ts";
+import { sources } from "../sources/registry.ts";
+import type { Source } from "../sources/source.ts";
+import { makeS3Client } from "../vault/s3-client.ts";
+import { S3State } from "../vault/s3-state.ts";
+import { S3Vault } from "../vault/s3-vault.ts";
+import type { Services } from "./services.ts";
+
+type World = Pick<Services, "vault" | "state" | "sourceOf" | "openHost" | "secret">;
+
+interface Buckets {
+  readonly vaultBucket: string;
+  readonly stateBucket: string;
+}
+
+/** The real vault, state bucket, host and sources of an estate; Region and credentials come from the environment. */
+export function makeWorld(estate: Estate, buckets: Buckets, secret: Services["secret"]): World {
+  const client = makeS3Client();
+  return {
+    vault: new S3Vault({ client, bucket: buckets.vaultBucket, lockMode: estate.lockMode }),
+    state: new S3State({ client, bucket: buckets.stateBucket }),
+    sourceOf,
+    openHost: async (signal) => openHost(estate.host, await secret(estate.host.keySecret, signal), signal),
+    secret,
+  };
+}
+
+/** The state bucket alone. */
+export function makeState(bucket: string): Services["state"] {
+  return new S3State({ client: makeS3Client(), bucket });
+}
+
+function sourceOf(kind: string): Source {
+  const found = Object.hasOwn(sources, kind) ? sources[kind] : undefined;
+  if (found) return found;
+  throw new ConfigError(
+    "INVALID_CONFIG",
+    `There is no source of the kind ${kind}; there are ${Object.keys(sources).join(", ")}. Correct estate.yaml and deploy.`,
+  );
+}
