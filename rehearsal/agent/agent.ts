@@ -13,7 +13,7 @@ import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import type { LocalAws } from "../aws/local-aws.ts";
-import { RunningTask, type TaskEvent } from "./running-task.ts";
+import { RunningTask, type TaskEvent, type TaskWorld } from "./running-task.ts";
 import { planTask } from "./task.ts";
 
 export interface AgentOptions {
@@ -40,44 +40,24 @@ const HEARTBEAT_MS = 10_000;
 
 /** Starts to run every task that the ECS API of the local AWS lists, until `stop` or the signal. */
 export function startAgent(options: AgentOptions): Agent {
-  const { aws } = options;
-  const clients = {
-    ecs: new ECSClient(aws.client),
-    eventBridge: new EventBridgeClient(aws.client),
-    lambda: new LambdaClient(aws.client),
-    sfn: new SFNClient(aws.client),
-  };
+  const clients = makeClients(options.aws);
   const listeners = new Set<(event: TaskEvent) => void>();
   const tasks = new Map<string, RunningTask>();
   const ending = new AbortController();
   const signal = AbortSignal.any([options.signal, ending.signal]);
-
-  const start = async (task: Task): Promise<void> => {
-    const definitionArn = { taskDefinition: task.taskDefinitionArn };
-    const { taskDefinition = {} } = await clients.ecs.send(new DescribeTaskDefinitionCommand(definitionArn));
-    const folder = join(resolve(options.folder), task.taskArn?.split("/").at(-1) ?? "task");
-    await mkdir(folder, { recursive: true });
-    const running = new RunningTask(planTask(task, taskDefinition), {
-      clients,
-      aws,
-      folder,
-      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-      signal,
-      emit: (event) => listeners.forEach((listener) => void listener(event)),
-    });
-    tasks.set(running.plan.taskArn, running);
-    void running.run().finally(() => tasks.delete(running.plan.taskArn));
-  };
+  const emit = (event: TaskEvent) => listeners.forEach((listener) => void listener(event));
 
   const seen = new Set<string>();
   const look = async (): Promise<void> => {
     const listed = await listTasks(clients.ecs);
     const wanted = new Set(listed.map(({ taskArn = "" }) => taskArn));
     for (const [arn, task] of tasks) if (!wanted.has(arn)) task.end("The task was stopped");
-    for (const task of listed) {
-      if (seen.has(task.taskArn ?? "")) continue;
-      seen.add(task.taskArn ?? "");
-      await start(task);
+    for (const { taskArn = "", ...task } of listed) {
+      if (seen.has(taskArn)) continue;
+      seen.add(taskArn);
+      const running = await makeRunningTask({ taskArn, ...task }, { ...options, signal }, clients, emit);
+      tasks.set(taskArn, running);
+      void running.run().finally(() => tasks.delete(taskArn));
     }
   };
 
@@ -99,6 +79,29 @@ export function startAgent(options: AgentOptions): Agent {
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+function makeClients(aws: LocalAws) {
+  return {
+    ecs: new ECSClient(aws.client),
+    eventBridge: new EventBridgeClient(aws.client),
+    lambda: new LambdaClient(aws.client),
+    sfn: new SFNClient(aws.client),
+  };
+}
+
+async function makeRunningTask(
+  task: Task,
+  options: AgentOptions,
+  clients: TaskWorld["clients"],
+  emit: TaskWorld["emit"],
+): Promise<RunningTask> {
+  const definitionArn = { taskDefinition: task.taskDefinitionArn };
+  const { taskDefinition = {} } = await clients.ecs.send(new DescribeTaskDefinitionCommand(definitionArn));
+  const folder = join(resolve(options.folder), task.taskArn?.split("/").at(-1) ?? "task");
+  await mkdir(folder, { recursive: true });
+  const { aws, signal, heartbeatMs = HEARTBEAT_MS } = options;
+  return new RunningTask(planTask(task, taskDefinition), { clients, aws, folder, heartbeatMs, signal, emit });
 }
 
 /** Looks again and again; what goes wrong while looking is printed, for the local AWS may just be restarting. */
