@@ -36,20 +36,13 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   const run = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
     throwIfAborted(signal);
     try {
-      return await work();
+      return await untilAborted(work(), signal);
     } catch (error) {
       throwIfAborted(signal);
       throw translateError(error, `${what} at ${place}`);
     }
   };
-  const close = async () => client.close().catch(() => {});
-  // Closing is the only thing that ends a command which the server is still working on.
-  const onAbort = () => void close();
-  signal.addEventListener("abort", onAbort, { once: true });
-  const dispose = async () => {
-    signal.removeEventListener("abort", onAbort);
-    await close();
-  };
+  const dispose = async () => client.close().catch(() => {});
   try {
     await run("The connection to MongoDB", () => client.db("admin").command({ ping: 1 }));
   } catch (error) {
@@ -57,6 +50,21 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
     throw error;
   }
   return { client, driver, signal, run, [Symbol.asyncDispose]: dispose };
+}
+
+/**
+ * Waits for `work`, or rejects as soon as the signal aborts. The connection stays open, so that cursors can still be
+ * killed; what the server goes on working at ends when the session is disposed.
+ */
+async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 function clientOptions(options: ConnectOptions): MongoClientOptions {

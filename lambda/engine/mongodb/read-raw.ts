@@ -8,6 +8,8 @@ import { type Namespace, nameOf } from "./names.ts";
 const LARGEST_BATCH_BYTES = 16 * 1024 * 1024;
 const BATCH_DOCUMENTS = 3000;
 const FIRST_BATCH_DOCUMENTS = 100;
+/** A server that is gone has no cursor to kill. */
+const KILL_TIMEOUT_MS = 2_000;
 
 export interface ReadOptions {
   readonly filter?: Document;
@@ -129,7 +131,7 @@ async function close(reader: Reader, pending: Promise<RawBatch> | undefined): Pr
     const command = { killCursors: namespace.collection, cursors: [Long.fromBigInt(reader.openCursor)] };
     await connection.client
       .db(namespace.database)
-      .command(command, { session })
+      .command(command, { session, timeoutMS: KILL_TIMEOUT_MS })
       .catch(() => {});
   }
   await session.endSession().catch(() => {});
