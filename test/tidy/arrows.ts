@@ -17,7 +17,7 @@ const INFRASTRUCTURE = ["aws-cdk-lib", "constructs", "cdk-nag"];
 const DRIVERS = ["mongodb", "ssh2"];
 
 /** The direction in which the project may import; what is not listed is forbidden. */
-export const ZONES: readonly Zone[] = [
+const ZONES: readonly Zone[] = [
   { at: "bin/estate.ts", to: ["lib/"], never: DRIVERS },
   { at: "bin/backup-estate.ts", to: ["cli/"], never: INFRASTRUCTURE },
   { at: "lib/config/", to: [REGISTRY, MODEL], never: [...DRIVERS, ...INFRASTRUCTURE] },
@@ -53,7 +53,7 @@ export const ZONES: readonly Zone[] = [
     never: [...INFRASTRUCTURE, ...DRIVERS],
   },
   { at: "rehearsal/", to: [], never: ["constructs", "cdk-nag", "aws-cdk-lib", "ssh2"] },
-  { at: "scripts/", to: [ENGINE, "lib/config/", "rehearsal/"], never: INFRASTRUCTURE },
+  { at: "scripts/", to: [ENGINE, "lib/config/", "runbooks/", "rehearsal/"], never: INFRASTRUCTURE },
   { at: "test/", to: ["bin/", "lib/", "runbooks/", "lambda/", "cli/", "rehearsal/", "scripts/"] },
   { at: "vitest.config.ts", to: [] },
 ];
