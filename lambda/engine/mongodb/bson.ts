@@ -122,7 +122,7 @@ export function takeBatch(cursor: Buffer): RawBatch {
   let cursorId = 0n;
   let batch: Element | undefined;
   for (const element of readElements(cursor)) {
-    if (element.name === "id") cursorId = cursor.readBigInt64LE(element.value);
+    if (element.name === "id" && element.type === TYPE.int64) cursorId = cursor.readBigInt64LE(element.value);
     if (element.name === "firstBatch" || element.name === "nextBatch") batch = element;
   }
   if (batch === undefined) throw malformed("a cursor's reply has no batch", {});
