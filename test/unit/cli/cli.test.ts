@@ -1,0 +1,236 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runCommandLine } from "../../../cli/main.ts";
+import { makeInput } from "../../../cli/run.ts";
+import { keys } from "../../../lambda/engine/model/keys.ts";
+import { encodeManifest, type Manifest } from "../../../lambda/engine/model/manifest.ts";
+import { encodeRecord, verificationRecordSchema } from "../../../lambda/engine/model/records.ts";
+import { MemoryVault } from "../../../lambda/engine/vault/memory-vault.ts";
+
+const BACKUP = "20261123T020000000Z-0000000001";
+const NOW = new Date("2026-11-23T02:30:00.000Z");
+const NEVER = new AbortController().signal;
+const LATER = "2026-12-23T02:00:00.000Z";
+const PLAIN = Buffer.from("فاتورة 1, invoice 2");
+
+let vault: MemoryVault;
+let manifest: Manifest;
+let folder: string;
+
+beforeEach(async () => {
+  vault = new MemoryVault({ now: () => NOW });
+  manifest = await storeBackup();
+  folder = await mkdtemp(join(tmpdir(), "backup-estate-cli-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function storeBackup(): Promise<Manifest> {
+  const options = { signal: NEVER, lockedUntil: new Date(LATER) };
+  const bytes = zstdCompressSync(PLAIN);
+  const name = "dump/erp/invoices.bson";
+  const key = keys.data("daily", "mongodb", BACKUP, `${name}.zst`);
+  const { versionId } = await vault.commit(key, bytes, options);
+  const lifetime = { lockedUntil: LATER, expiresAt: LATER };
+  const artifact = {
+    name,
+    key,
+    versionId,
+    codec: "zstd" as const,
+    plainBytes: PLAIN.length,
+    storedBytes: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    ...lifetime,
+  };
+  const at = "2026-11-23T02:00:00.000Z";
+  const sealed: Manifest = {
+    formatVersion: 1,
+    backupId: BACKUP,
+    setId: BACKUP,
+    slot: at,
+    cadence: "daily",
+    source: "mongodb",
+    kind: "mongodb",
+    type: "full",
+    to: { at },
+    startedAt: at,
+    sealedAt: at,
+    versions: { server: "7.0.15" },
+    fingerprint: {},
+    artifacts: [artifact],
+    ...lifetime,
+  };
+  await vault.commit(keys.manifest("daily", "mongodb", BACKUP), encodeManifest(sealed), options);
+  return sealed;
+}
+
+async function storeVerification(): Promise<void> {
+  const found = await vault.readLatest(keys.manifest("daily", "mongodb", BACKUP), NEVER);
+  const backup = {
+    cadence: "daily" as const,
+    source: "mongodb",
+    backupId: BACKUP,
+    manifestVersionId: found?.ref.versionId ?? "",
+  };
+  const record = {
+    formatVersion: 1 as const,
+    backup,
+    outcome: "intact" as const,
+    drillDue: false,
+    artifacts: 1,
+    storedBytes: 1,
+    checkedAt: NOW.toISOString(),
+    seconds: 1,
+  };
+  const key = keys.verification("daily", "mongodb", BACKUP, "20261123T021000000Z-0000000002");
+  const options = { signal: NEVER, lockedUntil: new Date(LATER) };
+  await vault.commit(key, encodeRecord(verificationRecordSchema, record), options);
+}
+
+async function run(...args: string[]) {
+  const printed: string[] = [];
+  const told: string[] = [];
+  const exitCode = await runCommandLine(args, {
+    now: () => NOW,
+    signal: NEVER,
+    env: { BACKUP_ESTATE_VAULT_BUCKET: "vault" },
+    taskRenderer: "silent",
+    print: (text) => printed.push(text),
+    tell: (text) => told.push(text),
+    openVault: async () => vault,
+    openStepFunctions: () => Promise.reject(new Error("no machine is asked for here")),
+  });
+  return { exitCode, printed: printed.join("\n"), told: told.join("\n") };
+}
+
+describe("status", () => {
+  it("ends with 3 while nothing is verified, and with 0 once it is", async () => {
+    expect(await run("status")).toMatchObject({
+      exitCode: 3,
+      printed: expect.stringContaining("no-verified-backup"),
+    });
+    await storeVerification();
+    expect(await run("status")).toMatchObject({ exitCode: 0, printed: expect.stringContaining(BACKUP) });
+  });
+
+  it("ends with 3 when the newest verified backup is older than the RPO", async () => {
+    await storeVerification();
+    expect(await run("status", "--rpo-minutes", "29")).toMatchObject({ exitCode: 3 });
+    expect(await run("status", "--rpo-minutes", "30")).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe("list and show", () => {
+  it("tell of a backup behind a delete marker", async () => {
+    vault.putDeleteMarker(keys.manifest("daily", "mongodb", BACKUP));
+    const listed = JSON.parse((await run("list", "--json")).printed);
+    expect(listed).toEqual([
+      expect.objectContaining({
+        backupId: BACKUP,
+        standing: "unchecked",
+        ageSeconds: 1800,
+        plainBytes: PLAIN.length,
+      }),
+    ]);
+    expect(JSON.parse((await run("show", BACKUP, "--json")).printed).manifest).toEqual(manifest);
+  });
+
+  it("end with 4 and say so where a manifest is none", async () => {
+    const options = { signal: NEVER, lockedUntil: new Date(LATER) };
+    await vault.commit(
+      keys.manifest("daily", "mongodb", BACKUP.replace(/1$/, "2")),
+      Buffer.from("{}"),
+      options,
+    );
+    const { exitCode, told, printed } = await run("list");
+    expect(exitCode).toBe(4);
+    expect(told).toContain("does not have its stored format");
+    expect(printed).toContain(BACKUP);
+  });
+
+  it("end with 3 for a backup that is not there", async () => {
+    expect(await run("show", BACKUP.replace(/1$/, "9"))).toMatchObject({ exitCode: 3 });
+  });
+});
+
+describe("download", () => {
+  const file = () => join(folder, "dump/erp/invoices.bson.zst");
+
+  it("writes the stored files and the manifest", async () => {
+    const { exitCode, printed } = await run("download", BACKUP, folder);
+    expect(exitCode).toBe(0);
+    expect(await readFile(file())).toEqual(zstdCompressSync(PLAIN));
+    expect(JSON.parse(await readFile(join(folder, "manifest.json"), "utf8"))).toEqual(manifest);
+    expect(printed).toContain("mongorestore");
+  });
+
+  it("decompresses when it is told to", async () => {
+    expect(await run("download", BACKUP, folder, "--decompress")).toMatchObject({ exitCode: 0 });
+    expect(await readFile(join(folder, "dump/erp/invoices.bson"))).toEqual(PLAIN);
+  });
+
+  it("fetches again only what is missing or changed", async () => {
+    await run("download", BACKUP, folder);
+    expect((await run("download", BACKUP, folder)).printed).toContain("0 fetched");
+    await writeFile(file(), Buffer.alloc(zstdCompressSync(PLAIN).length));
+    expect((await run("download", BACKUP, folder)).printed).toContain("1 fetched");
+    expect(await readFile(file())).toEqual(zstdCompressSync(PLAIN));
+  });
+
+  it.each([[], ["--decompress"]])("leaves no file of a backup with one flipped bit %s", async (...flags) => {
+    const [artifact] = manifest.artifacts;
+    if (artifact === undefined) throw new Error("the backup has an artifact");
+    vault.corrupt(artifact, (bytes) => {
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      return bytes;
+    });
+    expect(await run("download", BACKUP, folder, ...flags)).toMatchObject({ exitCode: 4 });
+    expect(await readdir(join(folder, "dump/erp"))).toEqual([]);
+  });
+});
+
+describe("the command line", () => {
+  it("ends with 2 for what it does not know", async () => {
+    expect(await run("lst")).toMatchObject({ exitCode: 2, told: expect.stringContaining("list") });
+    expect(await run("list", "--cadence", "yearly")).toMatchObject({ exitCode: 2 });
+    expect(await run("list", "--limit", "0")).toMatchObject({ exitCode: 2 });
+  });
+
+  it("ends with 2 for a configuration that cannot be read", async () => {
+    expect(await run("validate", join(folder, "none.yaml"))).toMatchObject({ exitCode: 2 });
+  });
+
+  it("prints the plan of a configuration", async () => {
+    const { printed } = await run(
+      "validate",
+      join(import.meta.dirname, "../../../examples/minimal.estate.yaml"),
+    );
+    expect(printed).toContain("Next times in Africa/Cairo");
+    expect(printed).toContain("2026-11-24 02:00 GMT+2");
+  });
+});
+
+describe("the input of a machine", () => {
+  it("is made of the options as the machine reads them", () => {
+    const waitMinutes = 1;
+    expect(makeInput("backup", { waitMinutes })).toEqual({ cadence: "manual" });
+    expect(makeInput("backup", { waitMinutes, source: ["a", "b"] })).toEqual({
+      cadence: "manual",
+      sources: ["a", "b"],
+    });
+    expect(makeInput("recover", { waitMinutes, mode: "execute", source: ["a"], backup: BACKUP })).toEqual({
+      mode: "execute",
+      source: "a",
+      backupId: BACKUP,
+    });
+  });
+
+  it("is refused when it is no object, or said twice", () => {
+    expect(() => makeInput("recover", { waitMinutes: 1, input: "[1]" })).toThrow(/JSON object/);
+    expect(() => makeInput("recover", { waitMinutes: 1, input: "{}", mode: "plan" })).toThrow(/one way/);
+    expect(() => makeInput("recover", { waitMinutes: 1, source: ["a", "b"] })).toThrow(/takes one/);
+  });
+});
