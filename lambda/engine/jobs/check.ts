@@ -1,8 +1,9 @@
 import type { z } from "zod";
+import { IntegrityError } from "../model/errors.ts";
 import { makeId } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
 import type { Artifact, Manifest } from "../model/manifest.ts";
-import { encodeRecord, verificationRecordSchema } from "../model/records.ts";
+import { encodeRecord, type VerificationRecord, verificationRecordSchema } from "../model/records.ts";
 import type { CheckAnswer, checkRequestSchema } from "../model/requests.ts";
 import { readArtifact, readManifest } from "./artifacts.ts";
 import { mapParallel } from "./parallel.ts";
@@ -15,7 +16,7 @@ const READS_AT_ONCE = 4;
 
 /**
  * Reads every artifact of a backup again, by version id, and writes a verification record. Throws
- * `IntegrityError` for the first that is not what was written; no record is written then.
+ * `IntegrityError` for the first that is not what was written, after the record says `damaged`.
  */
 export async function check(
   request: CheckRequest,
@@ -24,29 +25,32 @@ export async function check(
 ): Promise<CheckAnswer> {
   const startedAt = services.clock.now();
   const manifest = await readManifest(services.vault, request.backup, signal);
-  const answer = await checkArtifacts(manifest, startedAt, services, signal);
-  await writeVerification(request, manifest, answer, services, signal);
+  const measure = (): Omit<CheckAnswer, "outcome"> => ({
+    artifacts: manifest.artifacts.length,
+    storedBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0),
+    seconds: (services.clock.now().getTime() - startedAt.getTime()) / 1000,
+  });
+  const write = (finding: Finding) =>
+    writeVerification(request, manifest, { ...finding, ...measure() }, services, signal);
+  try {
+    await readArtifacts(manifest, services, signal);
+  } catch (error) {
+    if (error instanceof IntegrityError) await write({ outcome: "damaged", reason: error.message });
+    throw error;
+  }
+  await write({ outcome: "intact" });
+  const answer = { outcome: "intact", ...measure() } as const;
   services.log.info("A backup was checked", { ...request.backup, ...answer });
   return answer;
 }
 
-/** Re-reads and digests every artifact of a manifest; writes nothing. */
-export async function checkArtifacts(
-  manifest: Manifest,
-  startedAt: Date,
-  services: Services,
-  signal: AbortSignal,
-): Promise<CheckAnswer> {
+type Finding = Pick<VerificationRecord, "outcome" | "reason">;
+
+async function readArtifacts(manifest: Manifest, services: Services, signal: AbortSignal): Promise<void> {
   using progress = trackProgress(`check of ${manifest.source}`, services.log);
   await mapParallel(manifest.artifacts, READS_AT_ONCE, signal, (artifact, either) =>
     readToEnd(artifact, services, progress, either),
   );
-  return {
-    outcome: "intact",
-    artifacts: manifest.artifacts.length,
-    storedBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0),
-    seconds: (services.clock.now().getTime() - startedAt.getTime()) / 1000,
-  };
 }
 
 async function readToEnd(
@@ -62,7 +66,7 @@ async function readToEnd(
 async function writeVerification(
   request: CheckRequest,
   manifest: Manifest,
-  answer: CheckAnswer,
+  finding: Finding & Omit<CheckAnswer, "outcome">,
   services: Services,
   signal: AbortSignal,
 ): Promise<void> {
@@ -71,7 +75,7 @@ async function writeVerification(
   const record = encodeRecord(verificationRecordSchema, {
     formatVersion: 1,
     backup: request.backup,
-    ...answer,
+    ...finding,
     drillDue: request.drillDue,
     checkedAt: services.clock.now().toISOString(),
   });

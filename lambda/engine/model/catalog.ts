@@ -19,18 +19,20 @@ export type CatalogEntry =
 /**
  * What a backup is good for.
  *
- * | checked intact | drill was due | drills say            | standing    |
+ * | checked        | drill was due | drills say            | standing    |
  * |----------------|---------------|-----------------------|-------------|
+ * | once `damaged` | any           | anything              | `damaged`   |
  * | any            | any           | one `different`       | `different` |
  * | no             | any           | anything else         | `unchecked` |
- * | yes            | no            | anything else         | `verified`  |
- * | yes            | yes           | identical or replayed | `verified`  |
- * | yes            | yes           | nothing, or `not-run` | `unproven`  |
+ * | intact         | no            | anything else         | `verified`  |
+ * | intact         | yes           | identical or replayed | `verified`  |
+ * | intact         | yes           | nothing, or `not-run` | `unproven`  |
  */
-export type Standing = "verified" | "unchecked" | "unproven" | "different";
+export type Standing = "verified" | "unchecked" | "unproven" | "different" | "damaged";
 
-/** The standing of a backup. A drill that differed once is never outvoted: somebody has to look. */
+/** The standing of a backup. A check or drill that once found a fault is never outvoted: somebody has to look. */
 export function judgeBackup(backup: Backup): Standing {
+  if (backup.verifications.some(({ outcome }) => outcome === "damaged")) return "damaged";
   const outcomes = new Set(backup.drills.map(({ outcome }) => outcome));
   if (outcomes.has("different")) return "different";
   if (backup.verifications.length === 0) return "unchecked";

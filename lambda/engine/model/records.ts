@@ -22,11 +22,16 @@ export const differenceRecordSchema = z.strictObject({
 });
 const differences = z.array(differenceRecordSchema).max(LISTED_DIFFERENCES_LIMIT);
 
-/** `verifications/…`: every artifact was re-read by version id and digested. A failed check leaves no record. */
+/**
+ * `verifications/…`: the artifacts were re-read by version id and digested. `damaged` means that stored bytes are
+ * not what was written; a check that failed for any other reason leaves no record.
+ */
 export const verificationRecordSchema = z.strictObject({
   formatVersion,
   backup: backupRefSchema,
-  outcome: z.literal("intact"),
+  outcome: z.enum(["intact", "damaged"]),
+  /** What is damaged, in one line. */
+  reason: z.string().optional(),
   drillDue: z.boolean(),
   artifacts: z.int().nonnegative(),
   storedBytes: z.int().nonnegative(),

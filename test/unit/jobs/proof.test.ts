@@ -5,6 +5,7 @@ import { drill } from "../../../lambda/engine/jobs/drill.ts";
 import { dump } from "../../../lambda/engine/jobs/dump.ts";
 import { compress } from "../../../lambda/engine/stream/codec.ts";
 import { collect } from "../../../lambda/engine/stream/limits.ts";
+import { findNewestVerified } from "../../../lambda/engine/vault/catalog-reader.ts";
 import {
   claimedWorld,
   firstArtifact,
@@ -17,19 +18,24 @@ import { bytesOf } from "../../support/bytes.ts";
 import { NEVER } from "../../support/job-world.ts";
 
 describe("check", () => {
-  it("finds one flipped bit in the stored bytes, and leaves no record", async () => {
+  it("finds one flipped bit in what was intact before, and no recovery takes the backup any more", async () => {
     const { world, backup } = await sealedWorld();
+    const request = { job: "check", backup, drillDue: false } as const;
+    const query = { source: backup.source, cadences: [backup.cadence] };
+    const newest = () => findNewestVerified(world.vault, query, world.services.clock.now(), NEVER);
+    await check(request, world.services, NEVER);
+    expect((await newest()).backup?.ref).toEqual(backup);
     const artifact = await firstArtifact(world, backup);
     world.vault.corrupt(artifact, (bytes) => {
       bytes.writeUInt8(bytes.readUInt8(bytes.length - 6) ^ 1, bytes.length - 6);
       return bytes;
     });
-    const checking = check({ job: "check", backup, drillDue: true }, world.services, NEVER);
-    await expect(checking).rejects.toMatchObject({
+    await expect(check(request, world.services, NEVER)).rejects.toMatchObject({
       name: "IntegrityError",
       message: expect.stringContaining("dump/erp."),
     });
-    expect(await listKeys(world, "verifications/")).toEqual([]);
+    expect(await listKeys(world, "verifications/")).toHaveLength(2);
+    expect((await newest()).backup).toBeUndefined();
   });
 
   it("finds content that was swapped for other content of the same sizes", async () => {

@@ -20,6 +20,11 @@ function judged(drillDue: boolean | "unchecked", ...outcomes: DrillRecord["outco
   };
 }
 
+function damagedLater(backup: Backup): Backup {
+  const damaged = { ...makeVerification(backup, false), outcome: "damaged" as const, reason: "one bit" };
+  return { ...backup, verifications: [...backup.verifications, damaged] };
+}
+
 describe("judgeBackup", () => {
   it.each([
     ["a backup that nobody checked", judged("unchecked"), "unchecked"],
@@ -35,6 +40,8 @@ describe("judgeBackup", () => {
     ["one that differed though no drill was due", judged(false, "different"), "different"],
     ["one that differed and later did not", judged(true, "identical", "different"), "different"],
     ["one that differed and was never checked", judged("unchecked", "different"), "different"],
+    ["one damaged after it was checked", damagedLater(judged(true, "identical")), "damaged"],
+    ["one damaged and never found intact", damagedLater(judged("unchecked")), "damaged"],
   ])("calls %s by its standing", (_, backup, standing) => {
     expect(judgeBackup(backup)).toBe(standing);
   });

@@ -1,5 +1,5 @@
 import { readManifest, restoreItemsOf } from "../artifacts.ts";
-import { checkArtifacts } from "../check.ts";
+import { check } from "../check.ts";
 import { requireCompatible } from "../compatibility.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
@@ -8,14 +8,14 @@ import type { Services } from "../services.ts";
 import { writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
 
-/** Re-reads every artifact before anything is overwritten. Throws `IntegrityError`; nothing was changed then. */
+/** Checks the backup before anything is overwritten. Throws `IntegrityError`; nothing was changed then. */
 export async function checkChosenBackup(
   { plan }: RecoveryStepRequest,
   services: Services,
   signal: AbortSignal,
 ): Promise<StepAnswer> {
-  const manifest = await readManifest(services.vault, plan.backup, signal);
-  return { ...(await checkArtifacts(manifest, services.clock.now(), services, signal)) };
+  const request = { job: "check", backup: plan.backup, drillDue: false } as const;
+  return { ...(await check(request, services, signal)) };
 }
 
 /** Replaces the data of the live source. A `RefusedError` comes before anything is overwritten. */

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { CADENCES } from "../../model/cadence.ts";
-import { type Backup, isUsable, judgeBackup } from "../../model/catalog.ts";
+import { type Backup, isUsable, judgeBackup, type Standing } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
 import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
@@ -84,15 +84,22 @@ async function chooseBackup(
     );
   }
   const named = await findBackup(services.vault, { ...query, backupId: input.backupId }, signal);
-  if (named && judgeBackup(named) !== "different") return named;
+  const fault = named && FAULTS[judgeBackup(named)];
+  if (named && fault === undefined) return named;
   throw new RefusedError(
     "NO_VERIFIED_BACKUP",
     named
-      ? `The backup ${input.backupId} of ${input.source} differed in its drill. Take another one.`
+      ? `The backup ${input.backupId} of ${input.source} ${fault}. Take another one.`
       : `The vault has no backup ${input.backupId} of ${input.source}. Look at the list of backups and name one of them.`,
     { facts: { source: input.source, backupId: input.backupId } },
   );
 }
+
+/** What nobody may restore from, said of the backup. */
+const FAULTS: Partial<Record<Standing, string>> = {
+  different: "differed in its drill",
+  damaged: "was found damaged by a check: stored bytes are not what was written",
+};
 
 async function readBackup(decided: RunPlan, services: Services, signal: AbortSignal): Promise<Backup> {
   const { source, cadence, backupId } = decided.backup;
