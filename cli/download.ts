@@ -59,7 +59,7 @@ interface PlannedFile {
 }
 
 /** Which artifact becomes which file. Throws `IntegrityError` for a name that leads out of the folder. */
-export function planFiles(manifest: Manifest, folder: string, decompress: boolean): PlannedFile[] {
+function planFiles(manifest: Manifest, folder: string, decompress: boolean): PlannedFile[] {
   const files = new Map<string, Artifact[]>();
   const inOrder = manifest.artifacts.toSorted((left, right) => (left.part ?? 0) - (right.part ?? 0));
   for (const artifact of inOrder) {
@@ -84,15 +84,9 @@ function describe(
 ): string {
   const fetched = results.filter(({ state }) => state === "fetched");
   const bytes = fetched.reduce((sum, result) => sum + result.bytes, 0);
-  const zstd = manifest.artifacts.some(({ codec }) => codec === "zstd");
-  const next = [
-    ...(zstd && !decompress ? [`find ${folder} -name '*.zst' -exec zstd -d --rm {} +`] : []),
-    ...(manifest.kind === "mongodb"
-      ? [`mongorestore${decompress || zstd ? "" : " --gzip"} ${join(folder, "dump")}`]
-      : []),
-  ];
+  const isPacked = !decompress && manifest.artifacts.some(({ codec }) => codec === "zstd");
   return [
     `${results.length} files in ${folder}: ${fetched.length} fetched (${formatBytes(bytes)}), ${results.length - fetched.length} were there.`,
-    ...(next.length > 0 ? ["To restore them without this project:", ...next.map((line) => `  ${line}`)] : []),
+    ...(isPacked ? [`To unpack them: find ${folder} -name '*.zst' -exec zstd -d --rm {} +`] : []),
   ].join("\n");
 }

@@ -97,7 +97,11 @@ function downloadCommand(world: CliWorld): Command {
     .argument("<folder>")
     .option("--decompress", "write plain files instead of the stored ones")
     .action((backupId: string, folder: string, options) => downloadBackup(backupId, folder, options, world))
-    .addHelpText("after", example("download 20261123T020004123Z-7k2m9qx4ta ./restored --decompress"));
+    .addHelpText("after", example("download 20261123T020004123Z-7k2m9qx4ta ./restored --decompress"))
+    .addHelpText(
+      "after",
+      "\nWithout this project: zstd -d --rm on the *.zst files, then the source's own tool, e.g. mongorestore restored/dump.",
+    );
 }
 
 function runCommand(world: CliWorld): Command {

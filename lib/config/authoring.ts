@@ -63,7 +63,7 @@ const cadenceOrOff = z
   .union([z.literal("off"), authoredCadenceSchema])
   .meta({ description: 'how this cadence runs, or "off"', examples: ["off"] });
 
-export const authoredHostSchema = z.strictObject({
+const authoredHostSchema = z.strictObject({
   address: text("the name or IP address of the host, as the workers reach it", "erp.example.com"),
   port: hostSchema.shape.port
     .meta({ description: "the port of sshd, 1 to 65535", examples: [22] })

@@ -23,7 +23,7 @@ interface CadenceDefaults {
 }
 
 /** What an estate does that says nothing about its cadences. */
-export const CADENCE_DEFAULTS: Readonly<Record<Cadence, CadenceDefaults>> = {
+const CADENCE_DEFAULTS: Readonly<Record<Cadence, CadenceDefaults>> = {
   slice: { schedule: { everyMinutes: 15 }, keepDays: 7, storage: "standard", drill: false },
   hourly: { schedule: { everyMinutes: 60 }, keepDays: 7, storage: "standard", drill: false },
   daily: { schedule: { at: "02:00" }, keepDays: 30, storage: "standard", drill: true },

@@ -15,7 +15,7 @@ export function schemaFaults(schema: z.ZodType, value: unknown, at: Path = []): 
 }
 
 /** The JSON schema of what an author writes. */
-export function describeSchema(schema: z.ZodType): SchemaNode {
+function describeSchema(schema: z.ZodType): SchemaNode {
   return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as SchemaNode;
 }
 

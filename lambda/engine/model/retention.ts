@@ -35,7 +35,7 @@ function lifetime(lockDays: number, retainDays: number, from: Date): Lifetime {
 }
 
 /** Artifacts that would be unlocked, or expire, before the manifest that refers to them. */
-export function findShortLived(
+function findShortLived(
   manifest: Pick<Manifest, "lockedUntil" | "expiresAt" | "artifacts">,
 ): Manifest["artifacts"] {
   return manifest.artifacts.filter(

@@ -57,7 +57,7 @@ export function wallClockAt(at: Date, timeZone: string): WallClock {
 }
 
 /** The zone's distance from UTC at that moment, in whole minutes; positive to the east. */
-export function offsetMinutesAt(at: Date, timeZone: string): number {
+function offsetMinutesAt(at: Date, timeZone: string): number {
   const shownMs = asUtcMs(wallClockAt(at, timeZone));
   return (shownMs - Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS) / MINUTE_MS;
 }

@@ -164,7 +164,7 @@ describe("download", () => {
     expect(exitCode).toBe(0);
     expect(await readFile(file())).toEqual(zstdCompressSync(PLAIN));
     expect(JSON.parse(await readFile(join(folder, "manifest.json"), "utf8"))).toEqual(manifest);
-    expect(printed).toContain("mongorestore");
+    expect(printed).toContain("zstd -d --rm");
   });
 
   it("decompresses when it is told to", async () => {
