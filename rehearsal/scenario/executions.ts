@@ -35,7 +35,7 @@ export async function listExecutions(sfn: SFNClient, machineArn: string): Promis
 }
 
 /** Waits for the end of an execution, whatever it is. */
-export function waitForEnd(
+function waitForEnd(
   sfn: SFNClient,
   executionArn: string,
   timeoutSeconds: number,

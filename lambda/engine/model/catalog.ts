@@ -46,12 +46,12 @@ export function isVerified(backup: Backup): boolean {
 }
 
 /** Its artifacts are promised until then; afterwards lifecycle may have taken some. */
-export function isExpired(backup: Backup, now: Date): boolean {
+function isExpired(backup: Backup, now: Date): boolean {
   return Date.parse(backup.manifest.expiresAt) <= now.getTime();
 }
 
 /** Newest position first, then newest id. */
-export function compareNewestFirst(left: Backup, right: Backup): number {
+function compareNewestFirst(left: Backup, right: Backup): number {
   const byPosition = Date.parse(right.manifest.to.at) - Date.parse(left.manifest.to.at);
   if (byPosition !== 0) return byPosition;
   return left.manifest.backupId < right.manifest.backupId ? 1 : -1;

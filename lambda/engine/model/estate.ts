@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CADENCES, cadenceSchema } from "./cadence.ts";
+import { cadenceSchema } from "./cadence.ts";
 
 const minutesOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
 const days = z.int().positive();
@@ -16,7 +16,7 @@ export const WEEKDAYS = [
 ] as const;
 
 /** When a cadence fires. `every` counts from midnight UTC of 1970; `at` is the wall clock of the estate's time zone. */
-export const scheduleSchema = z.union([
+const scheduleSchema = z.union([
   z.strictObject({ everyMinutes: z.int().min(1).max(1440) }),
   z.strictObject({
     at: minutesOfDay,
@@ -27,7 +27,7 @@ export const scheduleSchema = z.union([
 export type Schedule = z.infer<typeof scheduleSchema>;
 
 /** What becomes of the backups of one cadence. Locks protect an object for `lockDays`, lifecycle ends it after `retainDays`. */
-export const cadencePolicySchema = z.strictObject({
+const cadencePolicySchema = z.strictObject({
   schedule: scheduleSchema.optional(),
   retainDays: days,
   lockDays: days,
@@ -48,7 +48,7 @@ export const hostSchema = z.strictObject({
 });
 
 /** The host's own commands that stop and start the app, and how its health is asked for through the tunnel. */
-export const appSchema = z.strictObject({
+const appSchema = z.strictObject({
   stopCommand: z.string().min(1),
   startCommand: z.string().min(1),
   health: z.strictObject({
@@ -60,7 +60,7 @@ export const appSchema = z.strictObject({
   }),
 });
 
-export const estateSourceSchema = z.strictObject({
+const estateSourceSchema = z.strictObject({
   kind: z.string(),
   compute: z.enum(["lambda", "fargate"]),
   /** Parsed by the source itself; secrets by name or ARN only. */
@@ -93,8 +93,3 @@ export const estateSchema = z.strictObject({
 export type Estate = z.infer<typeof estateSchema>;
 export type EstateHost = Estate["host"];
 export type EstateApp = z.infer<typeof appSchema>;
-
-/** The cadences above and including one, highest first: their backups count for it in freshness and retention. */
-export function cadencesCountingFor(cadence: z.infer<typeof cadenceSchema>) {
-  return CADENCES.slice(CADENCES.indexOf(cadence)).toReversed();
-}

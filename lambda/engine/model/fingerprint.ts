@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** What one namespace (collection, key space, tree) holds, comparable between servers. */
-export const namespaceFingerprintSchema = z.strictObject({
+const namespaceFingerprintSchema = z.strictObject({
   /** `collection`, `view`, `timeseries`, `users` …: the source's own kinds. */
   kind: z.string(),
   count: z.int().nonnegative(),

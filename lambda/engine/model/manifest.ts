@@ -9,11 +9,11 @@ const instant = z.iso.datetime({ offset: false });
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A moment inside a source that has a log, e.g. an oplog timestamp; `at` is the same moment as a wall clock. */
-export const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
+const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
 export type Position = z.infer<typeof positionSchema>;
 
 /** One stored object. Read by `versionId`, so that a delete marker hides nothing. */
-export const artifactSchema = z.strictObject({
+const artifactSchema = z.strictObject({
   /** Path inside the dump, without the codec's suffix: `dump/erp/invoices.bson`. */
   name: z.string().min(1),
   part: z.int().positive().optional(),
@@ -32,7 +32,7 @@ export const artifactSchema = z.strictObject({
 export type Artifact = z.infer<typeof artifactSchema>;
 
 /** What was true at the dump's end of namespaces that changed while it ran. */
-export const endStateSchema = z.strictObject({
+const endStateSchema = z.strictObject({
   /** Namespaces that the log of the dump's span touches. */
   touched: z.array(z.string()),
   /** Read from a snapshot at `to`; a touched namespace that is missing here can only be called `replayed`. */

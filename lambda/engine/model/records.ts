@@ -14,7 +14,7 @@ const namedSeconds = z.record(z.string(), seconds);
 export const LISTED_DIFFERENCES_LIMIT = 100;
 
 /** One difference as stored: values are kept as JSON, so that the record tells what was expected and got. */
-export const differenceRecordSchema = z.strictObject({
+const differenceRecordSchema = z.strictObject({
   namespace: z.string(),
   aspect: z.string(),
   expected: z.json().optional(),

@@ -11,7 +11,7 @@ const reachSchema = z.discriminatedUnion("via", [
   z.strictObject({ via: z.literal("direct"), host: z.string().min(1), port }),
 ]);
 
-export const mongodbConfigSchema = z.strictObject({
+const mongodbConfigSchema = z.strictObject({
   reach: reachSchema,
   user: z.string().min(1).optional(),
   /** Name or ARN of the secret that holds the password. */

@@ -26,12 +26,12 @@ export function compress(codec: Codec, signal: AbortSignal): Stage {
  */
 function zstdFrame(signal: AbortSignal): Stage {
   // One thread: more (nbWorkers) make Node 24 push after the end of the stream.
-  const params = {
+  const parameters = {
     [constants.ZSTD_c_compressionLevel]: 1,
     [constants.ZSTD_c_checksumFlag]: 1,
   };
   return (source) => {
-    const stream = createZstdCompress({ params, chunkSize: CHUNK_BYTES });
+    const stream = createZstdCompress({ params: parameters, chunkSize: CHUNK_BYTES });
     return throughStream(() => stream, signal)(waitForLastWrite(untilAborted(signal)(source), stream));
   };
 }
