@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { IntegrityError } from "../../../lambda/engine/model/errors.ts";
+import { translateError } from "../../../lambda/engine/mongodb/translate-error.ts";
+
+const driverError = (name: string, message: string, code?: number) =>
+  Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
+
+describe("an error of the driver", () => {
+  it.each([
+    ["UNREACHABLE", driverError("MongoServerSelectionError", "connect ECONNREFUSED 127.0.0.1:1")],
+    ["AUTH_FAILED", driverError("MongoServerError", "Authentication failed.", 18)],
+    ["CONNECTION_LOST", driverError("MongoNetworkError", "connection 3 to 127.0.0.1:1 closed")],
+    ["TIMED_OUT", driverError("MongoServerError", "operation exceeded time limit", 50)],
+    ["DISK_FULL", driverError("MongoServerError", "WT_SESSION: No space left on device")],
+    ["OPLOG_GAP", driverError("MongoServerError", "CollectionScan died due to position in capped", 136)],
+    ["UNHEALTHY", driverError("MongoServerError", "collection dropped", 175)],
+    ["COMMAND_FAILED", driverError("MongoServerError", "something new", 99_999)],
+  ])("leaves as %s, with what failed and its cause", (code, cause) => {
+    const error = translateError(cause, "Reading erp.invoices");
+    expect(error).toMatchObject({ name: "SourceError", code, cause });
+    expect(error.message).toContain("Reading erp.invoices failed: ");
+  });
+
+  it("that is one of the estate already stays itself", () => {
+    const own = new IntegrityError("MALFORMED", "no document");
+    expect(translateError(own, "Reading")).toBe(own);
+  });
+});
