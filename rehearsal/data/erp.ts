@@ -10,9 +10,9 @@ export interface ErpSize {
 }
 
 export const SIZES = {
-  small: { customers: 400, invoices: 3_000, messages: 4_000, readings: 500 },
-  medium: { customers: 4_000, invoices: 40_000, messages: 40_000, readings: 5_000 },
-  large: { customers: 20_000, invoices: 200_000, messages: 150_000, readings: 20_000 },
+  small: { customers: 2_000, invoices: 15_000, messages: 20_000, readings: 2_000 },
+  medium: { customers: 10_000, invoices: 80_000, messages: 80_000, readings: 10_000 },
+  large: { customers: 40_000, invoices: 400_000, messages: 300_000, readings: 40_000 },
 } as const satisfies Record<string, ErpSize>;
 
 const BATCH_DOCUMENTS = 2_000;

@@ -177,7 +177,7 @@ export const askApprovalRequestSchema = z.strictObject({
   taskToken: z.string().min(1),
 });
 
-/** Role approver, returns. `approver` is recorded; the run's starter is refused. */
+/** Role approver, returns. Who may start the machine approve is a matter of IAM: an execution does not show its starter. */
 export const approveRequestSchema = z.strictObject({
   job: z.literal("approve"),
   execution: executionSchema,
