@@ -1,5 +1,3 @@
-import loadXxhash from "xxhash-wasm";
-
 /** Seeds of the two halves: a stored contract, since manifests carry their results. */
 const SEEDS = [0x6261636b75702d31n, 0x6261636b75702d32n] as const;
 const WORD = 64n;
@@ -43,8 +41,9 @@ export class ContentHash {
   }
 }
 
-/** Makes content hashes; loads xxHash64 once. */
+/** Makes content hashes; loads xxHash64 once, and only here: synth reaches this file and needs no hash. */
 export async function loadContentHash(): Promise<() => ContentHash> {
-  const { h64Raw } = await loadXxhash();
+  const { default: load } = await import("xxhash-wasm");
+  const { h64Raw } = await load();
   return () => new ContentHash(h64Raw);
 }

@@ -1,100 +1,59 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Long, MongoClient, Timestamp } from "mongodb";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
-import type { RestoreItem, RestoreRequest } from "../../../lambda/engine/sources/source.ts";
-import {
-  manifestFor,
-  openSession,
-  startServer,
-  type TakenDump,
-  type TestServer,
-  takeDump,
-  toRestoreItems,
-} from "../../support/mongodb.ts";
+import { useServerPair } from "../../support/mongodb-pair.ts";
 import { judgeServer } from "../../support/oracle.ts";
 
-let source: TestServer;
-let target: TestServer;
-let client: MongoClient;
-beforeAll(async () => {
-  [source, target] = await Promise.all([startServer({ replicaSet: "rs0" }), startServer()]);
-  client = new MongoClient(source.mongod.uri);
-});
-afterEach(async () => {
-  for (const { name } of (await client.db("admin").admin().listDatabases()).databases)
-    if (!["admin", "config", "local"].includes(name)) await client.db(name).dropDatabase();
-});
-afterAll(async () => {
-  await client.close();
-  await Promise.all([source[Symbol.asyncDispose](), target[Symbol.asyncDispose]()]);
-});
-
-async function dumpSource(): Promise<TakenDump> {
-  await using session = await openSession(source.mongod);
-  return await takeDump(session);
-}
-
-async function restoreTarget(taken: TakenDump, over: Partial<RestoreRequest> = {}) {
-  await using session = await openSession(target.mongod);
-  return await session.restore({
-    items: toRestoreItems(taken.items),
-    manifest: manifestFor(taken.summary),
-    guard: "replace",
-    ...over,
-  });
-}
-
-async function fingerprintTarget(names?: readonly string[]) {
-  await using session = await openSession(target.mongod);
-  return await session.fingerprint(names);
-}
+const pair = useServerPair();
 
 describe("a dump that is restored", () => {
   it("of an empty server gives an empty server", async () => {
-    const taken = await dumpSource();
-    await restoreTarget(taken);
+    const taken = await pair.dumpSource();
+    await pair.restoreTarget(taken);
     expect(taken.summary.fingerprint).toEqual({});
-    expect((await judgeServer(target.mongod.uri)).namespaces).toEqual({});
+    expect((await judgeServer(pair.targetUri)).namespaces).toEqual({});
   });
 
   it("equals its source to the last byte, whatever types the documents hold", async () => {
-    await client
+    await pair.client
       .db("shop")
       .collection("types")
       .insertMany([
         { a: Long.fromNumber(5), b: 5, c: 5.5, d: null, e: new Date(0), f: /x/i, g: [1, [2, { h: "سلام" }]] },
         { z: 1, a: 2, 7: "seven", 1: "one", n: Number.NaN, m: -0, t: new Timestamp({ t: 7, i: 1 }) },
       ]);
-    await insertOldTypes(client);
-    await client.db("shop").createCollection("later", { timeseries: { timeField: "at", metaField: "of" } });
-    await client
+    await insertOldTypes(pair.client);
+    await pair.client
+      .db("shop")
+      .createCollection("later", { timeseries: { timeField: "at", metaField: "of" } });
+    await pair.client
       .db("shop")
       .collection("later")
       .insertMany([
         { at: new Date(1e12), of: "a", v: 1 },
         { at: new Date(2e12), of: "b" },
       ]);
-    const taken = await dumpSource();
-    const report = await restoreTarget(taken);
+    const taken = await pair.dumpSource();
+    const report = await pair.restoreTarget(taken);
     expect(report.records).toBeGreaterThanOrEqual(5);
-    expect(await judgeServer(target.mongod.uri)).toEqual(await judgeServer(source.mongod.uri));
-    expect(compareFingerprints(taken.summary.fingerprint, await fingerprintTarget())).toEqual([]);
+    expect(await judgeServer(pair.targetUri)).toEqual(await judgeServer(pair.sourceUri));
+    expect(compareFingerprints(taken.summary.fingerprint, await pair.fingerprintTarget())).toEqual([]);
   });
 
   it("onto a server that holds other data makes it exactly the backup", async () => {
-    await using other = new MongoClient(target.mongod.uri);
+    await using other = new MongoClient(pair.targetUri);
     await other.db("strange").collection("left").insertOne({ over: 1 });
-    await client.db("shop").collection("one").insertOne({ a: 1 });
-    await restoreTarget(await dumpSource());
-    expect(Object.keys((await judgeServer(target.mongod.uri)).namespaces)).toEqual(["shop.one"]);
+    await pair.client.db("shop").collection("one").insertOne({ a: 1 });
+    await pair.restoreTarget(await pair.dumpSource());
+    expect(Object.keys((await judgeServer(pair.targetUri)).namespaces)).toEqual(["shop.one"]);
   });
 });
 
 describe("a writer that goes on while the dump runs", () => {
   it("leaves a backup of one moment, which a snapshot of the source at that moment confirms", async () => {
     const stop = new AbortController();
-    const shop = client.db("shop");
+    const shop = pair.client.db("shop");
     await shop
       .collection("still")
       .insertMany(Array.from({ length: 5_000 }, (_, n) => ({ n, text: "x".repeat(400) })));
@@ -103,16 +62,16 @@ describe("a writer that goes on while the dump runs", () => {
     await shop
       .collection<Counter>("counters")
       .insertMany([{ _id: "a" }, { _id: "b" }].map((c) => ({ ...c, value: 0 })));
-    const writing = writeOn(client, stop.signal);
+    const writing = writeOn(pair.client, stop.signal);
     await sleep(300);
-    const taken = await dumpSource();
+    const taken = await pair.dumpSource();
     stop.abort();
     const rounds = await writing;
     expect(rounds).toBeGreaterThan(5);
     let before: string[] = ["never compared"];
-    await restoreTarget(taken, {
+    await pair.restoreTarget(taken, {
       beforeReplay: async () => {
-        const got = await fingerprintTarget();
+        const got = await pair.fingerprintTarget();
         before = compareFingerprints(taken.summary.fingerprint, got).map(
           (one) => `${one.namespace} ${one.aspect}`,
         );
@@ -124,120 +83,9 @@ describe("a writer that goes on while the dump runs", () => {
     expect(Object.keys(endState?.fingerprint ?? {})).toEqual(
       expect.arrayContaining(["shop.counters", "shop.unique"]),
     );
-    const after = await fingerprintTarget(Object.keys(endState?.fingerprint ?? {}));
+    const after = await pair.fingerprintTarget(Object.keys(endState?.fingerprint ?? {}));
     expect(compareFingerprints(endState?.fingerprint ?? {}, after)).toEqual([]);
-    await checkOneMoment(target.mongod.uri);
-  });
-});
-
-describe("a restore refuses", () => {
-  it("a target that holds data, and leaves it as it was", async () => {
-    await client.db("shop").collection("one").insertOne({ a: 1 });
-    const taken = await dumpSource();
-    await restoreTarget(taken);
-    const before = await judgeServer(target.mongod.uri);
-    await expect(restoreTarget(taken, { guard: "refuse-non-empty" })).rejects.toMatchObject({
-      name: "RefusedError",
-      code: "TARGET_NOT_EMPTY",
-    });
-    expect(await judgeServer(target.mongod.uri)).toEqual(before);
-  });
-
-  it.each([
-    ["in the middle of a document", 30, "STREAM_TRUNCATED"],
-    ["between two documents", 0, "STREAM_TRUNCATED"],
-  ])("an artifact that was cut %s", async (_name, left, code) => {
-    await client
-      .db("shop")
-      .collection("one")
-      .insertMany([{ a: "x".repeat(100) }, { a: "y".repeat(100) }]);
-    const taken = await dumpSource();
-    const name = "dump/shop/one.bson";
-    const whole = taken.items.get(name) ?? Buffer.alloc(0);
-    const cut = whole.subarray(0, left === 0 ? whole.readInt32LE(0) : whole.length - left);
-    const items = toRestoreItems(new Map([...taken.items, [name, cut]]), { [name]: whole.length });
-    await expect(restoreTarget(taken, { items })).rejects.toMatchObject({
-      name: "IntegrityError",
-      code,
-      message: expect.stringContaining(name),
-    });
-  });
-
-  it("a backup of which an artifact is missing", async () => {
-    await client.db("shop").collection("one").insertOne({ a: 1 });
-    const taken = await dumpSource();
-    const items = toRestoreItems(taken.items).filter(
-      ({ name }: RestoreItem) => name !== "dump/shop/one.bson",
-    );
-    await expect(restoreTarget(taken, { items })).rejects.toMatchObject({ code: "ARTIFACT_MISSING" });
-  });
-
-  it("to lose a single document: two with the same _id end it", async () => {
-    await client.db("shop").collection("one").insertOne({ a: 1 });
-    const taken = await dumpSource();
-    const name = "dump/shop/one.bson";
-    const one = taken.items.get(name) ?? Buffer.alloc(0);
-    const items = toRestoreItems(new Map([...taken.items, [name, Buffer.concat([one, one])]]));
-    await expect(restoreTarget(taken, { items })).rejects.toMatchObject({
-      name: "IntegrityError",
-      code: "WRITE_ERRORS",
-      message: expect.stringContaining("shop.one: 1 of 2"),
-    });
-  });
-
-  it("a backup of a newer MongoDB than the target's", async () => {
-    const taken = await dumpSource();
-    const manifest = manifestFor({ ...taken.summary, versions: { server: "8.0.1" } });
-    await expect(restoreTarget(taken, { manifest })).rejects.toMatchObject({ code: "VERSION_INCOMPATIBLE" });
-  });
-});
-
-describe("the fingerprint sees", () => {
-  const differences = async (change: (other: MongoClient) => Promise<unknown>) => {
-    await client
-      .db("shop")
-      .collection<{ _id: number; v: string }>("one")
-      .insertMany([
-        { _id: 1, v: "one" },
-        { _id: 2, v: "two" },
-      ]);
-    await client.db("shop").collection("one").createIndex({ v: 1 }, { name: "v" });
-    const taken = await dumpSource();
-    await restoreTarget(taken);
-    await using other = new MongoClient(target.mongod.uri);
-    await change(other);
-    return compareFingerprints(taken.summary.fingerprint, await fingerprintTarget()).map(
-      ({ aspect }) => aspect,
-    );
-  };
-  const one = (other: MongoClient) => other.db("shop").collection<{ _id: number; v: string }>("one");
-
-  it("nothing where nothing was changed", async () => {
-    expect(await differences(async () => {})).toEqual([]);
-  });
-  it("one changed byte", async () => {
-    expect(await differences((other) => one(other).updateOne({ _id: 1 }, { $set: { v: "onf" } }))).toEqual([
-      "contentHash",
-    ]);
-  });
-  it("two documents that swapped their values", async () => {
-    const swap = async (other: MongoClient) => {
-      await one(other).updateOne({ _id: 1 }, { $set: { v: "two" } });
-      await one(other).updateOne({ _id: 2 }, { $set: { v: "one" } });
-    };
-    expect(await differences(swap)).toEqual(["contentHash"]);
-  });
-  it("one option of an index", async () => {
-    const change = async (other: MongoClient) => {
-      await one(other).dropIndex("v");
-      await one(other).createIndex({ v: 1 }, { name: "v", sparse: true });
-    };
-    expect(await differences(change)).toEqual(["indexes"]);
-  });
-  it("an option of a collection", async () => {
-    const change = (other: MongoClient) =>
-      other.db("shop").command({ collMod: "one", validator: { v: { $type: "string" } } });
-    expect(await differences(change)).toEqual(["options"]);
+    await checkOneMoment(pair.targetUri);
   });
 });
 
