@@ -87,7 +87,7 @@ function openSession(server: FakeServer, context: Context): Session {
     }),
     dump: (options) => startDump(server, context, options),
     restore: (request) => restore(server, request),
-    fingerprint: async (namespaces) => fingerprintOf(server, namespaces),
+    fingerprint: async ({ namespaces } = {}) => fingerprintOf(server, namespaces),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -65,7 +65,7 @@ export function useServerPair(): ServerPair {
     },
     async fingerprintTarget(names) {
       await using session = await openSession(target.mongod);
-      return await session.fingerprint(names);
+      return await session.fingerprint(names === undefined ? {} : { namespaces: names });
     },
   };
 }

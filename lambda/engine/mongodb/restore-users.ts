@@ -2,6 +2,7 @@ import { findElement } from "./bson.ts";
 import type { DumpTools } from "./dump.ts";
 import { nameOf } from "./names.ts";
 import { readText } from "./oplog.ts";
+import { findOwnUsers } from "./own-users.ts";
 import { readRaw } from "./read-raw.ts";
 import type { RestorePart } from "./restore-items.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -17,7 +18,7 @@ interface UsersRestore {
 
 /** Makes users and roles those of the backup, except that the user as whom this runs is never dropped. */
 export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<UsersRestore> {
-  const own = await findOwnUsers(tools);
+  const own = await findOwnUsers(tools.connection);
   const last: (() => Promise<void>)[] = [];
   let records = 0;
   for (const part of parts) {
@@ -38,14 +39,6 @@ export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart
       for (const write of last) await write();
     },
   };
-}
-
-async function findOwnUsers({ connection }: DumpTools): Promise<Set<string>> {
-  const status = await connection.run("Asking for the connection's user", () =>
-    connection.client.db("admin").command({ connectionStatus: 1 }),
-  );
-  const users = (status.authInfo?.authenticatedUsers ?? []) as { user: string; db: string }[];
-  return new Set(users.map(({ user, db }) => `${db}.${user}`));
 }
 
 async function readById(tools: DumpTools, { storage }: RestorePart): Promise<Map<string, Buffer>> {

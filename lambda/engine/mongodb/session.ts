@@ -4,6 +4,7 @@ import type {
   Context,
   Dump,
   DumpOptions,
+  FingerprintOptions,
   RestoreReport,
   RestoreRequest,
   Session,
@@ -14,9 +15,10 @@ import type { Connection } from "./connect.ts";
 import { type ContentHash, loadContentHash } from "./content-hash.ts";
 import { type DumpTools, MongodbDump } from "./dump.ts";
 import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
-import { listDatabases, listNamespaces } from "./list-namespaces.ts";
-import { nameOf } from "./names.ts";
+import { type Listed, listDatabases, listNamespaces } from "./list-namespaces.ts";
+import { isUsers, nameOf } from "./names.ts";
 import { findEnd, hasOplog, toPosition } from "./oplog.ts";
+import { leaveOutOwnUsers } from "./own-users.ts";
 import { restore } from "./restore.ts";
 import { isEmptyTarget } from "./target.ts";
 
@@ -78,15 +80,14 @@ export class MongodbSession implements Session {
     return restore(this.#tools(), request);
   }
 
-  async fingerprint(namespaces?: readonly string[]): Promise<Fingerprint> {
+  async fingerprint({ namespaces, like }: FingerprintOptions = {}): Promise<Fingerprint> {
     const wanted = namespaces === undefined ? undefined : new Set(namespaces);
     const result: Record<string, NamespaceFingerprint> = {};
     for (const found of await listNamespaces(this.#connection)) {
       const name = nameOf(found.namespace);
       const listed = { ...found, indexes: this.#deferred.get(name) ?? found.indexes };
       if (wanted?.has(name) === false) continue;
-      const options = { budget: this.#budget };
-      const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
+      const read = await this.#fingerprintOne(listed, like);
       if (isCompared(listed.namespace, read.count)) result[name] = read;
     }
     return result;
@@ -95,6 +96,13 @@ export class MongodbSession implements Session {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection[Symbol.asyncDispose]();
     await this.#close();
+  }
+
+  async #fingerprintOne(listed: Listed, like: Fingerprint | undefined): Promise<NamespaceFingerprint> {
+    const options = { budget: this.#budget };
+    const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
+    if (like === undefined || !isUsers(listed.namespace)) return read;
+    return leaveOutOwnUsers(this.#tools(), listed, read, like);
   }
 
   #tools(): DumpTools {

@@ -65,14 +65,23 @@ export interface RestoreReport {
   readonly bytes: number;
 }
 
+export interface FingerprintOptions {
+  /** Everything without them. */
+  readonly namespaces?: readonly string[];
+  /**
+   * What is expected. A source may leave out what the connection itself had to add, such as the user as whom a
+   * restore runs, where nothing but that differs; any other difference stays to be found.
+   */
+  readonly like?: Fingerprint;
+}
+
 /** An open connection to one source. Disposing closes everything that it opened. */
 export interface Session extends AsyncDisposable {
   probe(): Promise<SourceFacts>;
   dump(options: DumpOptions): Dump;
   /** Throws `IntegrityError` when a single record could not be written. */
   restore(request: RestoreRequest): Promise<RestoreReport>;
-  /** Of everything, or of the namespaces named. */
-  fingerprint(namespaces?: readonly string[]): Promise<Fingerprint>;
+  fingerprint(options?: FingerprintOptions): Promise<Fingerprint>;
 }
 
 export interface Progress {

@@ -46,7 +46,8 @@ export async function compareRestored(
   const manifest = await readManifest(services.vault, plan.backup, signal);
   using progress = trackProgress(`compare ${plan.source}`, services.log);
   await using opened = await openSource(plan.source, services, progress, signal);
-  const verdict = judgeReplayed(manifest, await opened.session.fingerprint());
+  const restored = await opened.session.fingerprint({ like: manifest.fingerprint });
+  const verdict = judgeReplayed(manifest, restored);
   const answer = { outcome: verdict.outcome, ...recordedDifferences(verdict) };
   if (verdict.outcome !== "different") return answer;
   const endedAt = services.clock.now().toISOString();
