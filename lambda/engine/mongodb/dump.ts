@@ -1,4 +1,3 @@
-import type { Document } from "mongodb";
 import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Clock } from "../model/ids.ts";
@@ -34,7 +33,7 @@ export interface DumpTools {
   readonly clock: Clock;
   readonly versions: Readonly<Record<string, string>>;
   /** Indexes by namespace that a restore has put off, see docs/adr/0002; a fingerprint takes them for built. */
-  readonly deferred: Map<string, readonly Document[]>;
+  readonly deferred: Map<string, readonly Buffer[]>;
   newContent(): ContentHash;
   progress(event: Progress): void;
 }
@@ -72,7 +71,9 @@ export class MongodbDump implements Dump {
     const span = this.#span;
     if (span === undefined) return { fingerprint, to: this.#now(), versions };
     const summary = { fingerprint, from: toPosition(span.from), to: toPosition(span.to), versions };
-    if (this.#options.proof === "as-read") return summary;
+    // What was written meanwhile is told in any case: a recovery must not take it for a difference.
+    if (this.#options.proof === "as-read")
+      return { ...summary, endState: { touched: span.touched.names(), fingerprint: {} } };
     const endState = await readEndState(this.#tools, this.#listed, span.touched, span.to);
     return { ...summary, endState };
   }
@@ -149,6 +150,7 @@ export class MongodbDump implements Dump {
     const to = await findEnd(connection);
     const touched = new TouchedNamespaces();
     let first: Buffer | undefined;
+    let last: Buffer | undefined;
     let skippedStart = false;
     const filter = spanFilter(connection, from, to);
     for await (const { documents, ends } of readRaw(connection, OPLOG, { budget, filter })) {
