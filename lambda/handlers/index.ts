@@ -1,4 +1,5 @@
 export { approver } from "./approver.ts";
+export { auditor } from "./auditor.ts";
 export { checker } from "./checker.ts";
 export { publisher } from "./publisher.ts";
 export { restorer } from "./restorer.ts";

@@ -4,6 +4,7 @@ import { SecretMask } from "../engine/jobs/secret-mask.ts";
 import type { Services } from "../engine/jobs/services.ts";
 import { makeWorld } from "../engine/jobs/world.ts";
 import { throwIfAborted } from "../engine/model/errors.ts";
+import { makeMetrics } from "./aws/metrics.ts";
 import { makeSecretReader } from "./aws/secrets.ts";
 import { makeExecutions, makeStepFunctionsClient, makeTaskTokens } from "./aws/step-functions.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
@@ -31,6 +32,7 @@ export function wireServices(): Wiring {
     clock: { now: () => new Date() },
     random: { bytes: (length) => randomBytes(length) },
     log: makeLog(estate.name, mask),
+    metrics: makeMetrics(),
     ...(drillAddress && { drillAddress }),
     wait,
   };

@@ -36,6 +36,8 @@ export interface JobWorld {
   readonly servers: Map<string, FakeServer>;
   readonly executions: Map<string, ExecutionState>;
   readonly lines: string[];
+  /** What was sent for alarms. */
+  readonly numbers: { readonly name: string; readonly value: number; readonly dimensions: object }[];
   /** What waiting machines were told: `succeed`, `fail`, `heartbeat`. */
   readonly answers: { readonly kind: string; readonly token: string; readonly details: unknown }[];
 }
@@ -65,6 +67,7 @@ export function makeJobWorld(changes: WorldChanges = {}): JobWorld {
   const executions = new Map<string, ExecutionState>();
   const lines: string[] = [];
   const answers: JobWorld["answers"] = [];
+  const numbers: JobWorld["numbers"] = [];
   const note = (kind: string, token: string, details: unknown) => {
     answers.push({ kind, token, details });
     return Promise.resolve(true);
@@ -88,6 +91,11 @@ export function makeJobWorld(changes: WorldChanges = {}): JobWorld {
       fail: (token, error, cause) => note("fail", token, { error, cause }),
       heartbeat: (token) => note("heartbeat", token, undefined),
     },
+    metrics: {
+      put: async (name, value, dimensions) => {
+        numbers.push({ name, value, dimensions });
+      },
+    },
     drillAddress: { host: "127.0.0.1", port: 1 },
     sourceOf: changes.sourceOf ?? (() => source),
     openHost: changes.openHost ?? (async () => directHost()),
@@ -97,5 +105,5 @@ export function makeJobWorld(changes: WorldChanges = {}): JobWorld {
       clock.advance(delayMs);
     },
   };
-  return { services, vault, state, clock, servers, executions, lines, answers };
+  return { services, vault, state, clock, servers, executions, lines, numbers, answers };
 }

@@ -1,4 +1,5 @@
 import type { Request } from "../model/requests.ts";
+import { audit } from "./audit.ts";
 import { check } from "./check.ts";
 import { claim } from "./claim.ts";
 import { drill } from "./drill.ts";
@@ -10,7 +11,7 @@ import { plan } from "./recover/plan.ts";
 import { runRecoveryStep } from "./recover/run-step.ts";
 import type { Services } from "./services.ts";
 
-export const WORKER_ROLES = ["writer", "checker", "drill", "restorer", "approver"] as const;
+export const WORKER_ROLES = ["writer", "checker", "drill", "restorer", "approver", "auditor"] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
 
 export interface Job<One extends Request = Request> {
@@ -47,6 +48,7 @@ const TABLE: JobTable = {
   report: recoveryStep,
   "ask-approval": { roles: ["restorer"], token: "hands-on", run: askApproval },
   approve: { roles: ["approver"], token: "answered", run: approve },
+  audit: { roles: ["auditor"], token: "answered", run: audit },
 };
 
 /** Job → who may do it, and how. The request's own `job` chooses the row, so it is of the row's type. */

@@ -27,6 +27,16 @@ export interface TaskTokens {
   heartbeat(taskToken: string): Promise<boolean>;
 }
 
+/** Numbers for alarms; `dimensions` tell whose they are. */
+export interface Metrics {
+  put(
+    name: string,
+    value: number,
+    dimensions: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
 /** All that the jobs may use of the world; the handlers build the real one, the tests one in memory. */
 export interface Services {
   readonly estate: Estate;
@@ -39,6 +49,8 @@ export interface Services {
   readonly log: Log;
   /** Where the isolated server of a drill answers; only the drill's task has one. */
   readonly drillAddress?: { readonly host: string; readonly port: number };
+  /** Only the auditor may send numbers. */
+  readonly metrics?: Metrics;
   sourceOf(kind: string): Source;
   openHost(signal: AbortSignal): Promise<Host>;
   secret(reference: string, signal: AbortSignal): Promise<string>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cadenceSchema } from "./cadence.ts";
+import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
 
 /**
@@ -184,6 +185,12 @@ export const approveRequestSchema = z.strictObject({
   input: z.unknown(),
 });
 
+/** Role auditor, returns. Judges the freshness of every source and sends it as metrics. */
+export const auditRequestSchema = z.strictObject({ job: z.literal("audit") });
+export interface AuditAnswer {
+  readonly sources: Readonly<Record<string, Freshness>>;
+}
+
 export const requestSchema = z.discriminatedUnion("job", [
   claimRequestSchema,
   dumpRequestSchema,
@@ -194,5 +201,6 @@ export const requestSchema = z.discriminatedUnion("job", [
   recoveryStepRequestSchema,
   askApprovalRequestSchema,
   approveRequestSchema,
+  auditRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

@@ -1,0 +1,56 @@
+import type { z } from "zod";
+import { CADENCES } from "../model/cadence.ts";
+import { invariant } from "../model/errors.ts";
+import { AUDIT_METRICS, type Freshness, freshnessLimitSeconds, judgeFreshness } from "../model/freshness.ts";
+import type { AuditAnswer, auditRequestSchema } from "../model/requests.ts";
+import { findNewestVerified } from "../vault/catalog-reader.ts";
+import type { Services } from "./services.ts";
+
+/**
+ * Judges the freshness of every source from the vault alone, tells each age, and last that it was there. A source
+ * without a verified backup sends no age: the alarm takes missing data for a breach. A source that could not be read
+ * keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Repeatable.
+ */
+export async function audit(
+  _request: z.infer<typeof auditRequestSchema>,
+  services: Services,
+  signal: AbortSignal,
+): Promise<AuditAnswer> {
+  const sources: Record<string, Freshness> = {};
+  const failures: unknown[] = [];
+  for (const source of Object.keys(services.estate.sources)) {
+    try {
+      sources[source] = await auditSource(source, services, signal);
+    } catch (error) {
+      services.log.error("The freshness of a source could not be judged", { source, error });
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  await metricsOf(services).put(AUDIT_METRICS.ran, 1, ofEstate(services), signal);
+  return { sources };
+}
+
+async function auditSource(source: string, services: Services, signal: AbortSignal): Promise<Freshness> {
+  const now = services.clock.now();
+  const query = { source, cadences: CADENCES };
+  const { backup, broken } = await findNewestVerified(services.vault, query, now, signal);
+  for (const error of broken)
+    services.log.warn("A manifest was passed over: it is broken", { source, error });
+  const newest = backup && { backupId: backup.ref.backupId, to: backup.manifest.to.at };
+  const freshness = judgeFreshness(newest, freshnessLimitSeconds(services.estate), now);
+  services.log.info("A source was audited", { source, ...freshness });
+  if (freshness.state === "never") return freshness;
+  const dimensions = { ...ofEstate(services), [AUDIT_METRICS.sourceDimension]: source };
+  await metricsOf(services).put(AUDIT_METRICS.age, freshness.ageSeconds, dimensions, signal);
+  return freshness;
+}
+
+function ofEstate({ estate }: Services): Record<string, string> {
+  return { [AUDIT_METRICS.estateDimension]: estate.name };
+}
+
+function metricsOf({ metrics }: Services) {
+  invariant(metrics, "an audit was started in a worker that sends no numbers");
+  return metrics;
+}
