@@ -13,12 +13,14 @@ import { encodeMetadata } from "./metadata.ts";
 import { dataItem, metadataItem, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./names.ts";
 import {
   checkNoGap,
+  checkReached,
   findEnd,
   findStart,
   hasOplog,
   OPLOG,
   type OplogTime,
   readEntry,
+  readTime,
   type SpanStart,
   spanFilter,
   toPosition,
@@ -150,7 +152,7 @@ export class MongodbDump implements Dump {
     const to = await findEnd(connection);
     const touched = new TouchedNamespaces();
     let first: Buffer | undefined;
-    let last: Buffer | undefined;
+    let last: OplogTime | undefined;
     let skippedStart = false;
     const filter = spanFilter(connection, from, to);
     for await (const { documents, ends } of readRaw(connection, OPLOG, { budget, filter })) {
@@ -160,6 +162,7 @@ export class MongodbDump implements Dump {
         if (first === undefined) checkNoGap(entry, from);
         if (first !== undefined || inclusive) touched.add(readEntry(entry));
         first ??= entry;
+        if (end === documents.length) last = readTime(entry);
         start = end;
       }
       const skipped = inclusive || skippedStart ? 0 : (ends[0] ?? 0);
@@ -167,6 +170,7 @@ export class MongodbDump implements Dump {
       if (documents.length > skipped) yield documents.subarray(skipped);
     }
     checkNoGap(first, from);
+    checkReached(last, to);
     this.#span = { from, to, touched };
   }
 

@@ -43,6 +43,10 @@ export interface SpanStart {
  * last entry (the oplog's own last one may have holes before it), or the start of the oldest open transaction.
  */
 export async function findStart(connection: Connection): Promise<SpanStart> {
+  // In this order: a transaction that opens between the two questions begins after the answer to the first.
+  const hello = await connection.run("Asking for the majority's position", () =>
+    connection.client.db("admin").command({ hello: 1 }),
+  );
   const open = await connection.run("Looking for open transactions", () =>
     connection.client
       .db("config")
@@ -52,11 +56,8 @@ export async function findStart(connection: Connection): Promise<SpanStart> {
       .limit(1)
       .toArray(),
   );
-  const oldest = open[0]?.startOpTime?.ts as Timestamp | undefined;
-  const hello = await connection.run("Asking for the majority's position", () =>
-    connection.client.db("admin").command({ hello: 1 }),
-  );
   const majority = hello.lastWrite.majorityOpTime.ts as Timestamp;
+  const oldest = open[0]?.startOpTime?.ts as Timestamp | undefined;
   if (oldest?.lessThanOrEqual(majority)) return { time: fromTimestamp(oldest), inclusive: true };
   return { time: fromTimestamp(majority), inclusive: false };
 }
@@ -94,7 +95,18 @@ export function checkNoGap(first: Buffer | undefined, from: OplogTime): void {
   );
 }
 
-function readTime(entry: Buffer): OplogTime | undefined {
+/** Throws `SourceError` OPLOG_GAP unless the span was read up to its very last entry. */
+export function checkReached(last: OplogTime | undefined, to: OplogTime): void {
+  if (last?.seconds === to.seconds && last.ordinal === to.ordinal) return;
+  throw new SourceError(
+    "OPLOG_GAP",
+    `The oplog was not read up to the dump's end (expected ${to.seconds}:${to.ordinal}, got ${last === undefined ? "nothing" : `${last.seconds}:${last.ordinal}`}). Look at the state of the replica set, then run again.`,
+    { facts: { to, last } },
+  );
+}
+
+/** The moment of an entry, or undefined where it has none. */
+export function readTime(entry: Buffer): OplogTime | undefined {
   const ts = findElement(entry, "ts");
   if (ts?.type !== TYPE.timestamp) return undefined;
   return { seconds: entry.readUInt32LE(ts.value + 4), ordinal: entry.readUInt32LE(ts.value) };

@@ -59,7 +59,6 @@ function classify(error: DriverError): Code | undefined {
   const { code, name = "", message = "" } = error;
   if (/no space left|disk (is )?full|OutOfDiskSpace|ENOSPC/i.test(message)) return "DISK_FULL";
   if (typeof code === "number" && BY_CODE[code] !== undefined) return BY_CODE[code];
-  if (/auth/i.test(message) && name === "MongoServerError") return "AUTH_FAILED";
   if (name === "MongoServerSelectionError") return /auth/i.test(message) ? "AUTH_FAILED" : "UNREACHABLE";
   if (name === "MongoNetworkTimeoutError" || name === "MongoOperationTimeoutError") return "TIMED_OUT";
   if (/^Mongo(Network|ConnectionPool|Pool|Topology|ClientClosed|ServerClosed|NotConnected)/.test(name))

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Reach } from "../host/host.ts";
-import { connect } from "../mongodb/connect.ts";
+import { type Connection, connect } from "../mongodb/connect.ts";
 import { MongodbSession } from "../mongodb/session.ts";
 import type { Context, Session, Source } from "./source.ts";
 
@@ -62,9 +62,22 @@ async function open(config: MongodbConfig, context: Context): Promise<Session> {
       },
       context.signal,
     );
-    return await MongodbSession.open(connection, context, close);
+    return await openSession(connection, context, close);
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+async function openSession(
+  connection: Connection,
+  context: Context,
+  close: () => Promise<void>,
+): Promise<Session> {
+  try {
+    return await MongodbSession.open(connection, context, close);
+  } catch (error) {
+    await connection[Symbol.asyncDispose]();
     throw error;
   }
 }

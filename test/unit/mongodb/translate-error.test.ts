@@ -14,7 +14,9 @@ describe("an error of the driver", () => {
     ["DISK_FULL", driverError("MongoServerError", "WT_SESSION: No space left on device")],
     ["OPLOG_GAP", driverError("MongoServerError", "CollectionScan died due to position in capped", 136)],
     ["UNHEALTHY", driverError("MongoServerError", "collection dropped", 175)],
+    ["AUTH_FAILED", driverError("MongoServerError", "not authorized on admin to execute command", 13)],
     ["COMMAND_FAILED", driverError("MongoServerError", "something new", 99_999)],
+    ["COMMAND_FAILED", driverError("MongoServerError", "no snapshot of erp.authors is left", 246)],
   ])("leaves as %s, with what failed and its cause", (code, cause) => {
     const error = translateError(cause, "Reading erp.invoices");
     expect(error).toMatchObject({ name: "SourceError", code, cause });

@@ -1,0 +1,33 @@
+import { BSON } from "mongodb";
+import { expect, it } from "vitest";
+import type { Connection } from "../../../lambda/engine/mongodb/connect.ts";
+import { checkReached, findStart } from "../../../lambda/engine/mongodb/oplog.ts";
+
+const at = (seconds: number) => new BSON.Timestamp({ t: seconds, i: 1 });
+
+/** A server on which, between any two questions, ten seconds pass; a large transaction begins at second 15. */
+function busyServer(): Connection {
+  let now = 0;
+  const ask = async <Answer>(answer: () => Answer) => {
+    now += 10;
+    return answer();
+  };
+  const open = () => (now < 15 ? [] : [{ startOpTime: { ts: at(15) } }]);
+  const cursor = { sort: () => cursor, limit: () => cursor, toArray: () => ask(open) };
+  const hello = () => ask(() => ({ lastWrite: { majorityOpTime: { ts: at(now) } } }));
+  const client = { db: () => ({ command: hello, collection: () => ({ find: () => cursor }) }) };
+  return { client, run: (_: string, work: () => Promise<unknown>) => work() } as unknown as Connection;
+}
+
+it("a span never begins inside a transaction that was opened while its start was looked for", async () => {
+  const { time } = await findStart(busyServer());
+  expect(time.seconds).toBeLessThanOrEqual(15);
+});
+
+it("a span whose last entry was not read is a gap, and one that was read to its end is none", () => {
+  expect(() => checkReached({ seconds: 7, ordinal: 2 }, { seconds: 7, ordinal: 2 })).not.toThrow();
+  for (const last of [undefined, { seconds: 7, ordinal: 1 }])
+    expect(() => checkReached(last, { seconds: 7, ordinal: 2 })).toThrow(
+      expect.objectContaining({ code: "OPLOG_GAP", message: expect.stringContaining("7:2") }),
+    );
+});
