@@ -17,7 +17,8 @@ export interface ServerPair {
   readonly client: MongoClient;
   readonly sourceUri: string;
   readonly targetUri: string;
-  dumpSource(): Promise<TakenDump>;
+  /** `meanwhile` runs after the dump has listed what there is, and before it reads any of it. */
+  dumpSource(meanwhile?: () => Promise<unknown>): Promise<TakenDump>;
   restoreTarget(taken: TakenDump, over?: Partial<RestoreRequest>): Promise<RestoreReport>;
   fingerprintTarget(names?: readonly string[]): Promise<Fingerprint>;
 }
@@ -49,9 +50,9 @@ export function useServerPair(): ServerPair {
     get targetUri() {
       return target.mongod.uri;
     },
-    async dumpSource() {
+    async dumpSource(meanwhile) {
       await using session = await openSession(source.mongod);
-      return await takeDump(session);
+      return await takeDump(session, { proof: "end-state" }, 3, meanwhile);
     },
     async restoreTarget(taken, over = {}) {
       await using session = await openSession(target.mongod);

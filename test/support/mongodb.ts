@@ -7,6 +7,7 @@ import { type MongodbConfig, mongodb } from "../../lambda/engine/sources/mongodb
 import type {
   Context,
   Dump,
+  DumpItem,
   DumpOptions,
   DumpSummary,
   RestoreItem,
@@ -67,28 +68,42 @@ export interface TakenDump {
   readonly summary: DumpSummary;
 }
 
-/** Reads a dump as a job does, `parallel` items at once. */
+/** Reads a dump as a job does, `parallel` items at once; `meanwhile` runs when the first item has been handed out. */
 export async function takeDump(
   session: Session,
   options: DumpOptions = { proof: "end-state" },
   parallel = 3,
+  meanwhile?: () => Promise<unknown>,
 ): Promise<TakenDump> {
   const dump = session.dump(options);
-  return { items: await readItems(dump, parallel), summary: await dump.summary() };
+  return { items: await readItems(dump, parallel, meanwhile), summary: await dump.summary() };
 }
 
-export async function readItems(dump: Dump, parallel: number): Promise<Map<string, Buffer>> {
+export async function readItems(
+  dump: Dump,
+  parallel: number,
+  meanwhile?: () => Promise<unknown>,
+): Promise<Map<string, Buffer>> {
   const items = new Map<string, Buffer>();
   const iterator = dump.items[Symbol.asyncIterator]();
+  if (meanwhile !== undefined) {
+    const first = await iterator.next();
+    if (first.done !== true) items.set(first.value.name, await readBody(first.value));
+    await meanwhile();
+  }
   const work = async () => {
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of next.value.body) chunks.push(Buffer.from(chunk));
-      items.set(next.value.name, Buffer.concat(chunks));
+      items.set(next.value.name, await readBody(next.value));
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
   return items;
+}
+
+async function readBody({ body }: DumpItem): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
 }
 
 /** Items of a restore; `plainBytes` is what the manifest would say, also where the bytes were cut. */

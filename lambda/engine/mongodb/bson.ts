@@ -66,6 +66,25 @@ export function findElement(bytes: Buffer, name: string, offset = 0): Element | 
   return undefined;
 }
 
+/** The string of an element, or undefined. */
+export function readText(bytes: Buffer, element: Element | undefined): string | undefined {
+  if (element?.type !== TYPE.string) return undefined;
+  return bytes.toString("utf8", element.value + 4, element.end - 1);
+}
+
+/** Whether a document has the field and it is true; old servers keep some of them as numbers. */
+export function readFlag(document: Buffer, name: string): boolean {
+  const element = findElement(document, name);
+  if (element === undefined) return false;
+  return document.subarray(element.value, element.end).some((byte) => byte !== 0);
+}
+
+/** The document without the fields of these names. */
+export function withoutFields(document: Buffer, ...names: readonly string[]): Buffer {
+  const kept = [...readElements(document)].filter(({ name }) => !names.includes(name));
+  return makeDocument(kept.map(({ start, end }) => document.subarray(start, end)));
+}
+
 /** Bytes that a value of this type takes at `at`. */
 function measureValue(bytes: Buffer, type: number, at: number): number {
   switch (type) {

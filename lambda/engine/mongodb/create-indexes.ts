@@ -1,15 +1,23 @@
-import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
+import { findElement, makeDocument, makeElement, readFlag, TYPE, withoutFields } from "./bson.ts";
 import type { Connection } from "./connect.ts";
+import { readIndexName } from "./metadata.ts";
 import { type Namespace, nameOf } from "./names.ts";
 
+/** `{ locale: "simple" }` as bytes. */
+const SIMPLE_COLLATION = makeElement(
+  TYPE.document,
+  "collation",
+  makeDocument([makeElement(TYPE.string, "locale", Buffer.from("\x07\0\0\0simple\0"))]),
+);
+
 /** Whether an index can refuse documents that another moment of the same collection allows. */
-export function isUnique(index: Document): boolean {
-  return index.unique === true || index.prepareUnique === true;
+export function isUnique(index: Buffer): boolean {
+  return readFlag(index, "unique") || readFlag(index, "prepareUnique");
 }
 
 /** The indexes that a restore builds itself; the one on `_id`, or that of a clustered collection, is there already. */
-export function builtIndexes(indexes: readonly Document[]): Document[] {
+export function builtIndexes(indexes: readonly Buffer[]): Buffer[] {
   return indexes.filter((index) => !isOfId(index));
 }
 
@@ -17,7 +25,7 @@ export function builtIndexes(indexes: readonly Document[]): Document[] {
 export async function tryBuildIndexes(
   connection: Connection,
   namespace: Namespace,
-  indexes: readonly Document[],
+  indexes: readonly Buffer[],
 ): Promise<boolean> {
   await buildIndexes(
     connection,
@@ -37,29 +45,37 @@ export async function tryBuildIndexes(
 export async function buildIndexes(
   connection: Connection,
   namespace: Namespace,
-  indexes: readonly Document[],
+  indexes: readonly Buffer[],
 ): Promise<void> {
   if (indexes.length === 0) return;
   const name = nameOf(namespace);
-  const specs = indexes.map(toSpecification);
+  const specs = indexes.map((index, at) => makeElement(TYPE.document, String(at), toSpecification(index)));
+  const list = connection.driver.embed(makeDocument(specs), TYPE.array);
   try {
     await connection.run(`Building indexes of ${name}`, () =>
       connection.client
         .db(namespace.database)
-        .command({ createIndexes: namespace.collection, indexes: specs, writeConcern: { w: 1 } }),
+        .command({ createIndexes: namespace.collection, indexes: list, writeConcern: { w: 1 } }),
     );
   } catch (error) {
-    throw isDuplicate(error) ? notUnique(name, specs, error) : error;
+    throw isDuplicate(error) ? notUnique(name, indexes, error) : error;
   }
 }
 
 /** An index that names no collation has none; left unsaid, it would get that of its collection. */
-function toSpecification({ ns: _ns, background: _background, ...spec }: Document): Document {
-  return { collation: { locale: "simple" }, ...spec };
+function toSpecification(index: Buffer): Buffer {
+  const kept = withoutFields(index, "ns", "background");
+  if (findElement(kept, "collation") !== undefined) return kept;
+  return makeDocument([kept.subarray(4, -1), SIMPLE_COLLATION]);
 }
 
-function isOfId(index: Document): boolean {
-  return String(index.name) === "_id_" || index.clustered === true;
+function isOfId(index: Buffer): boolean {
+  return readIndexName(index) === "_id_" || isClustered(index);
+}
+
+/** Whether this is how a clustered collection keeps its documents, and no index beside them. */
+export function isClustered(index: Buffer): boolean {
+  return readFlag(index, "clustered");
 }
 
 const DUPLICATE_KEY = 11000;
@@ -68,8 +84,8 @@ function isDuplicate(error: unknown): boolean {
   return error instanceof Error && (error.cause as { code?: number } | undefined)?.code === DUPLICATE_KEY;
 }
 
-function notUnique(name: string, specs: readonly Document[], cause: unknown): IntegrityError {
-  const indexes = specs.filter(isUnique).map((spec) => String(spec.name));
+function notUnique(name: string, all: readonly Buffer[], cause: unknown): IntegrityError {
+  const indexes = all.filter(isUnique).map(readIndexName);
   return new IntegrityError(
     "WRITE_ERRORS",
     `${name}: a unique index (${indexes.join(", ")}) cannot be built on the restored documents. The target is not a copy of the backup: do not use it.`,

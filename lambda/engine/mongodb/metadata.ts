@@ -1,69 +1,90 @@
-import type { BSON, Document } from "mongodb";
-import { IntegrityError } from "../model/errors.ts";
-import type { Listed, NamespaceKind } from "./list-namespaces.ts";
-import type { Namespace } from "./names.ts";
+import type { BSON } from "mongodb";
+import { IntegrityError, SourceError } from "../model/errors.ts";
+import { findElement, makeDocument, readElements, readText, TYPE } from "./bson.ts";
+import { fromExtendedJson, toComparableJson, toExtendedJson } from "./extended-json.ts";
+import { EMPTY_DOCUMENT, type Listed, type NamespaceKind } from "./list-namespaces.ts";
+import { type Namespace, nameOf } from "./names.ts";
 
 type Bson = typeof BSON;
 
-/** A `metadata.json`: options and indexes as canonical extended JSON, as mongodump writes it. */
+/**
+ * A `metadata.json`: options and indexes as canonical extended JSON, as mongodump writes it. Throws `SourceError`
+ * UNHEALTHY for a definition that would not come back from it to the last byte.
+ */
 export function encodeMetadata(bson: Bson, listed: Listed): Uint8Array {
   const { options, indexes, uuid, namespace, kind } = listed;
-  const metadata = {
-    ...(Object.keys(options).length === 0 ? {} : { options }),
-    indexes,
-    ...(uuid === undefined ? {} : { uuid }),
-    collectionName: namespace.collection,
-    type: kind,
-  };
-  return Buffer.from(bson.EJSON.stringify(metadata, { relaxed: false }));
+  const fields = [
+    ...(options.length === EMPTY_DOCUMENT.length
+      ? []
+      : [`"options":${encodeExactly(bson, options, namespace)}`]),
+    `"indexes":[${indexes.map((index) => encodeExactly(bson, index, namespace)).join(",")}]`,
+    ...(uuid === undefined ? [] : [`"uuid":${JSON.stringify(uuid)}`]),
+    `"collectionName":${JSON.stringify(namespace.collection)}`,
+    `"type":${JSON.stringify(kind)}`,
+  ];
+  return Buffer.from(`{${fields.join(",")}}`);
+}
+
+function encodeExactly(bson: Bson, document: Buffer, namespace: Namespace): string {
+  const name = nameOf(namespace);
+  const text = toExtendedJson(bson, document);
+  if (fromExtendedJson(bson, text, name).equals(document)) return text;
+  throw new SourceError(
+    "UNHEALTHY",
+    `${name} has options or an index that a backup cannot hold exactly: ${text.slice(0, 200)}. Define it anew with other values, then run again.`,
+    { facts: { namespace: name } },
+  );
 }
 
 /** The inverse. Throws `IntegrityError` MALFORMED that names the item. */
 export function decodeMetadata(bson: Bson, bytes: Uint8Array, item: string, namespace: Namespace): Listed {
-  const metadata = parse(bson, bytes, item);
-  const collection = String(metadata.collectionName ?? namespace.collection);
+  const metadata = fromExtendedJson(bson, Buffer.from(bytes).toString("utf8"), item);
+  const text = (name: string) => readText(metadata, findElement(metadata, name));
+  const options = findElement(metadata, "options");
+  const indexes = findElement(metadata, "indexes");
   return {
-    namespace: { database: namespace.database, collection },
-    kind: String(metadata.type ?? "collection") as NamespaceKind,
-    options: metadata.options ?? {},
-    indexes: metadata.indexes ?? [],
+    namespace: { database: namespace.database, collection: text("collectionName") ?? namespace.collection },
+    kind: (text("type") ?? "collection") as NamespaceKind,
+    options: options?.type === TYPE.document ? metadata.subarray(options.value, options.end) : EMPTY_DOCUMENT,
+    indexes:
+      indexes?.type === TYPE.array ? readList(metadata.subarray(indexes.value, indexes.end), item) : [],
   };
 }
 
-function parse(bson: Bson, bytes: Uint8Array, item: string): Document {
-  try {
-    return bson.EJSON.parse(Buffer.from(bytes).toString("utf8"), { relaxed: false }) as Document;
-  } catch (error) {
+function readList(array: Buffer, item: string): Buffer[] {
+  return [...readElements(array)].map(({ type, value, end }) => {
+    if (type === TYPE.document) return array.subarray(value, end);
     throw new IntegrityError(
       "MALFORMED",
-      `${item} is not extended JSON. Do not use this backup; take another one.`,
-      { cause: error, facts: { item } },
+      `${item} lists an index that is no document. Do not use this backup; take another one.`,
+      { facts: { item } },
     );
-  }
+  });
 }
 
 /**
  * Options as they can be compared between servers. Dropped, because a restore cannot keep it: `flags`, `autoIndexId`
  * (of servers before 4.0) and the `ns` of `idIndex`.
  */
-export function canonicalOptions(bson: Bson, options: Document): never {
-  const { flags: _flags, autoIndexId: _autoIndexId, idIndex: _idIndex, ...kept } = options;
-  return toJson(bson, sortTop(kept));
+export function canonicalOptions(bson: Bson, options: Buffer): never {
+  return toComparableJson(bson, sortTop(options, ["flags", "autoIndexId", "idIndex"]));
 }
 
-/** Indexes in order of name. Field order stays inside `key`; `ns`, `background` and `v` 1 defaults are dropped. */
-export function canonicalIndexes(bson: Bson, indexes: readonly Document[]): never[] {
+/** Indexes in order of name. Field order stays inside `key`; `ns` and `background` are dropped. */
+export function canonicalIndexes(bson: Bson, indexes: readonly Buffer[]): never[] {
   return indexes
-    .map(({ ns: _ns, background: _background, ...kept }) => sortTop(kept))
-    .sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
-    .map((index) => toJson(bson, index));
+    .toSorted((a, b) => ((readIndexName(a) ?? "") < (readIndexName(b) ?? "") ? -1 : 1))
+    .map((index) => toComparableJson(bson, sortTop(index, ["ns", "background"])));
 }
 
-function sortTop(document: Document): Document {
-  return Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** The name of an index by its definition. */
+export function readIndexName(index: Buffer): string | undefined {
+  return readText(index, findElement(index, "name"));
 }
 
-function toJson(bson: Bson, document: Document): never {
-  const text = bson.EJSON.stringify(document, { relaxed: false });
-  return JSON.parse(text) as never;
+/** The document's fields by name, without the dropped ones. */
+function sortTop(document: Buffer, dropped: readonly string[]): Buffer {
+  const kept = [...readElements(document)].filter(({ name }) => !dropped.includes(name));
+  const sorted = kept.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return makeDocument(sorted.map(({ start, end }) => document.subarray(start, end)));
 }

@@ -1,7 +1,7 @@
 import type { Document, Timestamp } from "mongodb";
 import { SourceError } from "../model/errors.ts";
 import type { Position } from "../model/manifest.ts";
-import { type Element, findElement, readElements, TYPE } from "./bson.ts";
+import { type Element, findElement, readElements, readText, TYPE } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { isServersOwn, type Namespace, nameOf, ownerOf, parseNamespace } from "./names.ts";
 
@@ -125,12 +125,6 @@ export function readEntry(bytes: Buffer): Entry {
   for (const element of readElements(bytes)) elements.set(element.name, element);
   const text = (name: string) => readText(bytes, elements.get(name));
   return { kind: text("op") ?? "n", namespace: text("ns") ?? "", bytes, elements };
-}
-
-/** The string of an element, or undefined. */
-export function readText(bytes: Buffer, element: Element | undefined): string | undefined {
-  if (element?.type !== TYPE.string) return undefined;
-  return bytes.toString("utf8", element.value + 4, element.end - 1);
 }
 
 /** The bytes of an element's embedded document. */

@@ -1,5 +1,5 @@
 import type { BSON, MongoClient, MongoClientOptions } from "mongodb";
-import { TYPE } from "./bson.ts";
+import { readElements, TYPE } from "./bson.ts";
 
 interface DocumentSequence {
   push(document: object, bytes: Uint8Array): number;
@@ -18,6 +18,8 @@ export interface RawDriver extends Driver {
   makeSequence(field: string, documents: Uint8Array): object;
   /** A value of a command's field: the document or array (`type`) whose bytes these are. */
   embed(bytes: Uint8Array, type?: number): object;
+  /** The fields of a document as fields of a command, each value as it is. */
+  spread(document: Buffer): Record<string, object>;
 }
 
 /**
@@ -41,6 +43,13 @@ export async function loadRawDriver(): Promise<RawDriver> {
       return sequence;
     },
     embed: (bytes, type = TYPE.document) => embed(driver.BSON, bytes, type),
+    spread: (document) =>
+      Object.fromEntries(
+        [...readElements(document)].map(({ name, type, value, end }) => [
+          name,
+          embed(driver.BSON, document.subarray(value, end), type),
+        ]),
+      ),
   };
 }
 

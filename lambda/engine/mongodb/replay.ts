@@ -1,11 +1,21 @@
 import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
 import type { RestoreItem } from "../sources/source.ts";
-import { type Element, findElement, makeDocument, makeElement, readElements, TYPE } from "./bson.ts";
+import {
+  type Element,
+  findElement,
+  makeDocument,
+  makeElement,
+  readElements,
+  readText,
+  TYPE,
+  withoutFields,
+} from "./bson.ts";
 import type { Connection } from "./connect.ts";
-import { buildIndexes, isUnique } from "./create-indexes.ts";
+import { buildIndexes, isClustered, isUnique } from "./create-indexes.ts";
 import type { DumpTools } from "./dump.ts";
-import { EXACT, type Listed, listNamespaces } from "./list-namespaces.ts";
+import { type Listed, listNamespaces } from "./list-namespaces.ts";
+import { readIndexName } from "./metadata.ts";
 import { nameOf, parseNamespace } from "./names.ts";
 import { type Entry, embedded, isReplayed, readCommand, readEntry } from "./oplog.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -48,7 +58,7 @@ class Replay {
   operations = 0;
   readonly #connection: Connection;
   readonly #transactions = new TransactionBuffer();
-  readonly #indexes = new Map<string, Document[]>();
+  readonly #indexes = new Map<string, Buffer[]>();
   readonly #existing = new Set<string>();
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -59,7 +69,7 @@ class Replay {
     for (const { namespace, indexes } of listed)
       this.#indexes.set(
         nameOf(namespace),
-        indexes.filter(isUnique).filter(({ clustered }) => clustered !== true),
+        indexes.filter((index) => isUnique(index) && !isClustered(index)),
       );
   }
 
@@ -69,8 +79,11 @@ class Replay {
       const name = nameOf(namespace);
       if (!touched.has(name)) this.#indexes.delete(name);
       if (!touched.has(name) || !isReplayed(name)) continue;
-      for (const index of indexes.filter(isUnique).filter(({ clustered }) => clustered !== true))
-        await this.#run(namespace.database, { dropIndexes: namespace.collection, index: index.name });
+      for (const index of indexes.filter((one) => isUnique(one) && !isClustered(one)))
+        await this.#run(namespace.database, {
+          dropIndexes: namespace.collection,
+          index: readIndexName(index),
+        });
     }
   }
 
@@ -111,9 +124,9 @@ class Replay {
     const namespace = `${database}.${collection}`;
     if (!isReplayed(namespace === `${database}.` ? `${database}.x` : namespace)) return;
     await this.#flush();
-    const object = this.#decode(embedded(entry, "o"));
-    if (name === "createIndexes") this.#want(namespace, [withoutFirst(object)]);
-    else if (name === "commitIndexBuild") this.#want(namespace, object.indexes as Document[]);
+    const object = embedded(entry, "o");
+    if (name === "createIndexes") this.#want(namespace, [withoutFields(object, name)]);
+    else if (name === "commitIndexBuild") this.#want(namespace, readIndexes(object));
     else if (name === "dropIndexes" || name === "deleteIndexes") await this.#dropIndex(namespace, object);
     else if (name === "create") await this.#create(namespace, object);
     else if (name === "drop") await this.#drop(namespace);
@@ -124,35 +137,36 @@ class Replay {
     this.operations += 1;
   }
 
-  #want(namespace: string, indexes: readonly Document[]): void {
+  #want(namespace: string, indexes: readonly Buffer[]): void {
     const known = this.#indexes.get(namespace) ?? [];
-    const names = new Set(indexes.map(({ name }) => String(name)));
-    this.#indexes.set(namespace, [...known.filter(({ name }) => !names.has(String(name))), ...indexes]);
+    const names = new Set(indexes.map(readIndexName));
+    this.#indexes.set(namespace, [...known.filter((index) => !names.has(readIndexName(index))), ...indexes]);
   }
 
-  async #dropIndex(namespace: string, object: Document): Promise<void> {
+  async #dropIndex(namespace: string, object: Buffer): Promise<void> {
     const known = this.#indexes.get(namespace) ?? [];
+    const dropped = readText(object, findElement(object, "index"));
     this.#indexes.set(
       namespace,
-      known.filter(({ name }) => String(name) !== String(object.index)),
+      known.filter((index) => readIndexName(index) !== dropped),
     );
     const { database, collection } = parseNamespace(namespace);
-    await this.#run(database, { dropIndexes: collection, index: object.index }, [
+    await this.#run(database, { dropIndexes: collection, index: dropped }, [
       "IndexNotFound",
       "NamespaceNotFound",
     ]);
   }
 
-  async #create(namespace: string, { idIndex: _idIndex, ...object }: Document): Promise<void> {
+  async #create(namespace: string, object: Buffer): Promise<void> {
     const { database, collection } = parseNamespace(namespace);
     // The buckets of a time series come with it, and its definition is a view's.
     if (collection.startsWith("system.buckets.")) {
-      const { timeseries, expireAfterSeconds } = object;
+      const { timeseries, expireAfterSeconds } = this.#spread(object);
       const options = expireAfterSeconds === undefined ? { timeseries } : { timeseries, expireAfterSeconds };
       await this.#run(database, { create: collection.slice("system.buckets.".length), ...options }, [
         "NamespaceExists",
       ]);
-    } else await this.#run(database, object, ["NamespaceExists"]);
+    } else await this.#run(database, this.#spread(withoutFields(object, "idIndex")), ["NamespaceExists"]);
     this.#existing.add(namespace);
   }
 
@@ -175,8 +189,8 @@ class Replay {
       }
   }
 
-  async #collMod(database: string, object: Document): Promise<void> {
-    await this.#run(database, object, ["NamespaceNotFound", "IndexNotFound"]);
+  async #collMod(database: string, object: Buffer): Promise<void> {
+    await this.#run(database, this.#spread(object), ["NamespaceNotFound", "IndexNotFound"]);
   }
 
   async #flush(): Promise<void> {
@@ -196,8 +210,8 @@ class Replay {
     this.operations += operations.length;
   }
 
-  #decode(bytes: Buffer): Document {
-    return this.#connection.driver.BSON.deserialize(bytes, EXACT);
+  #spread(object: Buffer): Document {
+    return this.#connection.driver.spread(object);
   }
 
   async #run(database: string, command: Document, allowed: readonly string[] = []): Promise<Document> {
@@ -219,8 +233,10 @@ function keepOperation(entry: Entry): Buffer {
   return makeDocument(entry.kind === "u" ? [...elements, UPSERT] : elements);
 }
 
-function withoutFirst(object: Document): Document {
-  return Object.fromEntries(Object.entries(object).slice(1));
+function readIndexes(object: Buffer): Buffer[] {
+  const list = findElement(object, "indexes");
+  if (list === undefined) return [];
+  return [...readElements(object, list.value)].map(({ value, end }) => object.subarray(value, end));
 }
 
 function notApplied(operation: Buffer | undefined, got: number, expected: number): IntegrityError {

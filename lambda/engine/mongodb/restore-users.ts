@@ -1,7 +1,6 @@
-import { findElement } from "./bson.ts";
+import { findElement, readText } from "./bson.ts";
 import type { DumpTools } from "./dump.ts";
 import { nameOf } from "./names.ts";
-import { readText } from "./oplog.ts";
 import { findOwnUsers } from "./own-users.ts";
 import { readRaw } from "./read-raw.ts";
 import type { RestorePart } from "./restore-items.ts";

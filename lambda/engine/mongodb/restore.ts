@@ -1,5 +1,6 @@
 import { RefusedError } from "../model/errors.ts";
 import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
+import { readFlag } from "./bson.ts";
 import { buildIndexes, builtIndexes, isUnique, tryBuildIndexes } from "./create-indexes.ts";
 import type { DumpTools } from "./dump.ts";
 import type { Listed } from "./list-namespaces.ts";
@@ -115,11 +116,11 @@ async function restoreCollection(tools: DumpTools, part: RestorePart): Promise<n
   await connection.run(`Creating ${nameOf(listed.namespace)}`, () =>
     connection.client
       .db(listed.namespace.database)
-      .command({ create: listed.namespace.collection, ...listed.options }),
+      .command({ create: listed.namespace.collection, ...connection.driver.spread(listed.options) }),
   );
   if (data === undefined) return 0;
   // A capped collection keeps the order of its documents and drops the oldest.
-  const inOrder = listed.options.capped === true;
+  const inOrder = readFlag(listed.options, "capped");
   const flying: Promise<void>[] = [];
   let records = 0;
   let bytes = 0;
@@ -143,7 +144,9 @@ async function restoreCollection(tools: DumpTools, part: RestorePart): Promise<n
 async function createView({ connection }: DumpTools, { listed }: RestorePart): Promise<void> {
   const { database, collection } = listed.namespace;
   await connection.run(`Creating the view ${nameOf(listed.namespace)}`, () =>
-    connection.client.db(database).command({ create: collection, ...listed.options }),
+    connection.client
+      .db(database)
+      .command({ create: collection, ...connection.driver.spread(listed.options) }),
   );
 }
 

@@ -1,4 +1,3 @@
-import type { Document } from "mongodb";
 import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
 import type {
   Context,
@@ -32,7 +31,7 @@ export class MongodbSession implements Session {
   readonly #newContent: () => ContentHash;
   readonly #versions: Readonly<Record<string, string>>;
   readonly #budget = new ByteBudget(BUDGET_BYTES);
-  readonly #deferred = new Map<string, readonly Document[]>();
+  readonly #deferred = new Map<string, readonly Buffer[]>();
   readonly #close: () => Promise<void>;
 
   private constructor(
