@@ -20,6 +20,8 @@ export interface AgentOptions {
   readonly aws: LocalAws;
   /** Each task has a folder of its own in here, with its output in `worker.log`. */
   readonly folder: string;
+  /** Where the database servers of tasks keep their data; default: the folder of each task. */
+  readonly databaseFolder?: string;
   readonly signal: AbortSignal;
   /** Silence after which a worker that is gone counts as dead, where no deployed rule has said so before. */
   readonly heartbeatMs?: number;
@@ -98,10 +100,13 @@ async function makeRunningTask(
 ): Promise<RunningTask> {
   const definitionArn = { taskDefinition: task.taskDefinitionArn };
   const { taskDefinition = {} } = await clients.ecs.send(new DescribeTaskDefinitionCommand(definitionArn));
-  const folder = join(resolve(options.folder), task.taskArn?.split("/").at(-1) ?? "task");
+  const taskId = task.taskArn?.split("/").at(-1) ?? "task";
+  const folder = join(resolve(options.folder), taskId);
+  const databaseFolder = join(resolve(options.databaseFolder ?? options.folder), taskId);
   await mkdir(folder, { recursive: true });
   const { aws, signal, heartbeatMs = HEARTBEAT_MS } = options;
-  return new RunningTask(planTask(task, taskDefinition), { clients, aws, folder, heartbeatMs, signal, emit });
+  const world = { clients, aws, folder, databaseFolder, heartbeatMs, signal, emit };
+  return new RunningTask(planTask(task, taskDefinition), world);
 }
 
 /** Looks again and again; what goes wrong while looking is printed, for the local AWS may just be restarting. */

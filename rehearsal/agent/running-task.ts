@@ -2,7 +2,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ECSClient, StopTaskCommand } from "@aws-sdk/client-ecs";
-import { DescribeExecutionCommand, SendTaskFailureCommand, type SFNClient } from "@aws-sdk/client-sfn";
+import {
+  DescribeExecutionCommand,
+  SendTaskFailureCommand,
+  SendTaskHeartbeatCommand,
+  type SFNClient,
+} from "@aws-sdk/client-sfn";
 import type { LocalAws } from "../aws/local-aws.ts";
 import { type Child, type ChildExit, startChild } from "../servers/child.ts";
 import type { Mongod } from "../servers/mongod.ts";
@@ -18,7 +23,7 @@ export type TaskEvent = { readonly task: RunningTask; readonly atMs: number } & 
   | { readonly type: "worker-exited"; readonly exit: ChildExit }
   | { readonly type: "ended-by-agent"; readonly reason: string }
   | { readonly type: "could-not-start"; readonly error: unknown }
-  /** `functions` of the deployed rules that got the event of the stopped task. */
+  /** `functions` of the deployed rules that got the event of the stopped task; none where the worker had answered. */
   | { readonly type: "stopped"; readonly reason: string; readonly functions: readonly string[] }
   /** Nobody had answered the token when the heartbeat's time was over. */
   | { readonly type: "heartbeat-missed" }
@@ -34,6 +39,7 @@ export interface TaskWorld {
   readonly clients: EventClients & { readonly ecs: ECSClient; readonly sfn: SFNClient };
   readonly aws: LocalAws;
   readonly folder: string;
+  readonly databaseFolder: string;
   readonly heartbeatMs: number;
   readonly signal: AbortSignal;
   emit(event: TaskEvent): void;
@@ -89,7 +95,7 @@ export class RunningTask {
     try {
       let environment: Record<string, string> = { ...this.plan.worker.environment };
       for (const sidecar of this.plan.sidecars) {
-        const server = await startSidecar(sidecar, this.folder, this.#world.signal);
+        const server = await startSidecar(sidecar, this.#world.databaseFolder, this.#world.signal);
         servers.push(server);
         this.#emit({ type: "sidecar-started", name: sidecar.name, port: server.port });
         if (sidecar.port !== undefined) environment = withRealPort(environment, sidecar.port, server.port);
@@ -144,6 +150,7 @@ export class RunningTask {
   async #report(exitCode: number): Promise<void> {
     const { clients, aws, heartbeatMs, signal } = this.#world;
     const { taskArn, clusterArn, request } = this.plan;
+    const answered = request?.taskToken !== undefined && !(await this.#isAwaited(request.taskToken));
     const stop = new StopTaskCommand({ cluster: clusterArn, task: taskArn, reason: this.#reason });
     const { task = {} } = await clients.ecs.send(stop);
     const containers = task.containers?.map((container) => ({
@@ -157,11 +164,22 @@ export class RunningTask {
       stopCode: "EssentialContainerExited",
       stoppedReason: this.#reason,
     } as const;
-    const functions = await deliverStoppedEvent(stopped, aws.region, clients);
+    // The local AWS gives every attempt of a state the same token: the end of an answered one would end the next.
+    const functions = answered ? [] : await deliverStoppedEvent(stopped, aws.region, clients);
     this.#emit({ type: "stopped", reason: this.#reason, functions });
-    if (request?.taskToken === undefined) return;
+    if (answered || request?.taskToken === undefined) return;
     await sleep(heartbeatMs, undefined, { signal }).catch(() => undefined);
     if (!signal.aborted) await this.#missHeartbeat(request.taskToken);
+  }
+
+  async #isAwaited(taskToken: string): Promise<boolean> {
+    try {
+      await this.#world.clients.sfn.send(new SendTaskHeartbeatCommand({ taskToken }));
+      return true;
+    } catch (error) {
+      if (GONE_TOKEN.has((error as Error).name)) return false;
+      throw error;
+    }
   }
 
   async #missHeartbeat(taskToken: string): Promise<void> {

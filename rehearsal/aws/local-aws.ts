@@ -8,6 +8,8 @@ export interface LocalAwsOptions {
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly region?: string;
+  /** How much of their time the pauses before retries and the state Wait take: 0.1 is a tenth; default 1. */
+  readonly waitScale?: number;
 }
 
 /** An AWS of one's own: one endpoint for every service and Region, empty at its start, gone at its end. */
@@ -38,7 +40,7 @@ const CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
  * It ends by SIGTERM and, since it waits for open task tokens then, by SIGKILL 2 s later.
  */
 export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws> {
-  const { signal, region = "eu-central-1" } = options;
+  const { signal, region = "eu-central-1", waitScale = 1 } = options;
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true });
   const port = await findFreePort();
@@ -47,7 +49,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   const child = await startChild({
     command: join(REPOSITORY, ".cache/venv/bin/ministack"),
     args: [],
-    env: environmentOfServer(folder, port, region),
+    env: { ...environmentOfServer(folder, port, region), SFN_WAIT_SCALE: String(waitScale) },
     folder,
     logFile,
   });

@@ -9,6 +9,8 @@ export type Fault =
   | { readonly kind: "cut"; readonly afterBytes: number }
   /** The server does what was asked, but its answer never arrives. */
   | { readonly kind: "lose-answer" }
+  /** Only so many bytes, announced and sent as if the stored object had no more. */
+  | { readonly kind: "shorten"; readonly toBytes: number }
   | { readonly kind: "delay"; readonly delayMs: number }
   /** Flips the lowest bit of one byte of the answer's body, or of the request's. */
   | { readonly kind: "flip"; readonly atByte: number; readonly in?: "answer" | "request" };
@@ -25,6 +27,8 @@ export interface FaultRule {
 export interface FaultyProxy extends AsyncDisposable {
   readonly endpoint: string;
   inject(rule: FaultRule): void;
+  /** Forgets every rule. */
+  heal(): void;
   /** How many exchanges were struck so far. */
   struck(): number;
 }
@@ -48,6 +52,7 @@ export async function startFaultyProxy(endpoint: string): Promise<FaultyProxy> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     inject: (rule) => rules.push({ rule, left: rule.times ?? 1 }),
+    heal: () => void rules.splice(0),
     struck: () => struck,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -74,6 +79,7 @@ async function exchange(
     incoming.socket.destroy();
     return;
   }
+  if (fault?.kind === "shorten") return passShortened(answer, outgoing, fault.toBytes);
   outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
   await passBody(answer, outgoing, fault);
 }
@@ -105,6 +111,18 @@ function forward(
     });
     incoming.on("end", () => asked.end());
   });
+}
+
+async function passShortened(
+  answer: IncomingMessage,
+  outgoing: ServerResponse,
+  toBytes: number,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
+  const body = Buffer.concat(chunks).subarray(0, toBytes);
+  const headers = { ...answer.headers, "content-length": String(body.length) };
+  outgoing.writeHead(answer.statusCode ?? 502, headers).end(body);
 }
 
 async function passBody(

@@ -20,6 +20,8 @@ export interface Sshd extends AsyncDisposable {
   readonly otherHostKey: string;
   /** Ends the server and every open connection at once, as a crash would. */
   kill(): void;
+  /** Ends the server and starts it again on its port, with its own host key or another. */
+  restart(hostKey: "own" | "other"): Promise<void>;
   /** How many connections are being served. */
   connections(): number;
 }
@@ -37,10 +39,8 @@ export async function startSshd({ keyOptions = "" }: SshdOptions = {}): Promise<
   ) as [Key, Key, Key, Key];
   const port = await freePort();
   writeFileSync(join(folder, "authorized_keys"), `${keyOptions} ${login.public}\n`.trimStart());
-  writeFileSync(join(folder, "sshd_config"), configOf(folder, port));
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
-  const child = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], { stdio: "ignore" });
-  await waitForPort(port, child);
+  let child = await launch(folder, port, "host");
   const kill = () => {
     for (const pid of [...descendantsOf(child.pid ?? 0), child.pid ?? 0]) killQuietly(pid);
   };
@@ -57,13 +57,30 @@ export async function startSshd({ keyOptions = "" }: SshdOptions = {}): Promise<
     strangerKey: stranger.private,
     otherHostKey: other.public,
     kill,
+    restart: async (hostKey) => {
+      kill();
+      await exitOf(child);
+      child = await launch(folder, port, hostKey === "own" ? "host" : "other");
+    },
     connections: () => childrenOf(child.pid ?? 0).length,
     [Symbol.asyncDispose]: async () => {
       kill();
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      await exitOf(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function launch(folder: string, port: number, hostKey: "host" | "other"): Promise<ChildProcess> {
+  const config = join(folder, "sshd_config");
+  writeFileSync(config, configOf(folder, port, hostKey));
+  const child = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", config], { stdio: "ignore" });
+  await waitForPort(port, child);
+  return child;
+}
+
+async function exitOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
 }
 
 interface Key {
@@ -78,11 +95,11 @@ function makeKey(folder: string, name: string): Key {
   return { private: readFileSync(path, "utf8"), public: `${type} ${blob}` };
 }
 
-function configOf(folder: string, port: number): string {
+function configOf(folder: string, port: number, hostKey: "host" | "other"): string {
   return [
     `Port ${port}`,
     "ListenAddress 127.0.0.1",
-    `HostKey ${join(folder, "host")}`,
+    `HostKey ${join(folder, hostKey)}`,
     `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
     `PidFile ${join(folder, "sshd.pid")}`,
     "StrictModes no",
