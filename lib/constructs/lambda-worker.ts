@@ -7,9 +7,10 @@ import { EstateLogs } from "./estate-logs.ts";
 import { attachGrants } from "./grant.ts";
 import type { EstateStores } from "./stores.ts";
 
-/** A long worker may use all that Lambda gives; a control function has a minute. */
+/** A long worker may use all that Lambda gives; the auditor lists and reads records; a control function has a minute. */
 const SIZES = {
   long: { timeout: Duration.minutes(15), memorySize: 1769 },
+  medium: { timeout: Duration.minutes(5), memorySize: 512 },
   short: { timeout: Duration.minutes(1), memorySize: 512 },
 } as const;
 

@@ -1,11 +1,12 @@
 import { Aws } from "aws-cdk-lib";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 import type { Grant } from "./grant.ts";
 import { executionArns, type MachineName, machineArn } from "./names.ts";
 import type { EstateStores } from "./stores.ts";
 
 /** Roles of the blueprint that have something to run. */
-export type WorkerRole = "writer" | "checker" | "drill" | "restorer" | "approver";
+export type WorkerRole = "writer" | "checker" | "drill" | "restorer" | "approver" | "auditor";
 
 const PUT_LOCKED = ["s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"] as const;
 const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
@@ -21,6 +22,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals | |
+ * | auditor | manifests, verifications, drills | | | |
  */
 export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStores): Grant[] {
   switch (role) {
@@ -65,6 +67,13 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "approver":
       return [...readState(stores, ["approvals"]), answer(estate, ["recover"])];
+    case "auditor":
+      return [
+        readVault(stores, ["manifests", "verifications", "drills"]),
+        listBucket(stores.vaultBucketArn),
+        readByVaultKey(stores),
+        SEND_NUMBERS,
+      ];
   }
 }
 
@@ -95,6 +104,18 @@ function listBucket(bucketArn: string): Grant {
     resources: [bucketArn],
     why: "Finds versions, and tells what is missing from what is refused.",
   };
+}
+
+/** PutMetricData knows no resource; the namespace is what bounds it. */
+const SEND_NUMBERS: Grant = {
+  actions: ["cloudwatch:PutMetricData"],
+  resources: ["*"],
+  conditions: { StringEquals: { "cloudwatch:namespace": AUDIT_METRICS.namespace } },
+  why: "Metrics have no resource-level permission; the condition admits the estate's namespace only.",
+};
+
+function readByVaultKey(stores: EstateStores): Grant {
+  return { actions: ["kms:Decrypt"], resources: [stores.vaultKeyArn], why: "Reads objects of the vault." };
 }
 
 /** Decrypt too where a role only writes: S3 asks for it on every part of a multipart upload. */

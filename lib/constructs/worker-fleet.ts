@@ -9,11 +9,14 @@ import type { Bundle } from "../bundle.ts";
 import { FargateWorker, type Sidecar, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
-import type { WorkerRole } from "./role-grants.ts";
+import type { WorkerRole as AnyRole } from "./role-grants.ts";
 import type { EstateStores } from "./stores.ts";
 import { WorkerBundleAsset } from "./worker-bundle-asset.ts";
 import { WorkerIdentity } from "./worker-identity.ts";
 import { WorkerNetwork } from "./worker-network.ts";
+
+/** The auditor belongs to the watch. */
+type WorkerRole = Exclude<AnyRole, "auditor">;
 
 export interface WorkerFleetProps {
   readonly estate: Estate;

@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import type { Bundle } from "../bundle.ts";
 import { AlertTopic } from "../constructs/alert-topic.ts";
+import { Auditor } from "../constructs/auditor.ts";
 import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
 import { machineArn } from "../constructs/names.ts";
 import { Reaction } from "../constructs/reaction.ts";
@@ -17,7 +18,7 @@ export interface WatchStackProps {
   readonly workers: WorkerExports;
 }
 
-/** Who is told when something fails: the topic, the one publisher of failures, the alarms. */
+/** Who is told when something fails, or nothing happens at all: the topic, the one publisher of failures, the auditor, the alarms. */
 export class WatchStack extends Stack {
   constructor(scope: Construct, id: string, props: WatchStackProps) {
     const { estate, stores } = props;
@@ -28,6 +29,7 @@ export class WatchStack extends Stack {
     });
     const topic = new AlertTopic(this, "Alerts", { estate, operationsKeyArn: stores.operationsKeyArn });
     const common = { estate, stores, topic, handlersFolder: props.bundle.handlersFolder };
+    new Auditor(this, "Auditor", common);
     new Reaction(this, "Publisher", { ...common, ...failurePublisher(props, topic) });
     new Reaction(this, "TaskStopped", { ...common, ...taskStopped(props) });
     new DeadLetterAlarm(this, "MissedSchedule", {

@@ -1,0 +1,75 @@
+import { Aws, Duration } from "aws-cdk-lib";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from "aws-cdk-lib/aws-scheduler";
+import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import { Construct } from "constructs";
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { freshnessLimitSeconds } from "../../lambda/engine/model/freshness.ts";
+import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
+import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm } from "./freshness-alarm.ts";
+import { attachGrants } from "./grant.ts";
+import { LambdaWorker } from "./lambda-worker.ts";
+import type { EstateStores } from "./stores.ts";
+import { WorkerIdentity } from "./worker-identity.ts";
+
+export interface AuditorProps {
+  readonly estate: Estate;
+  readonly stores: EstateStores;
+  readonly handlersFolder: string;
+  readonly topic: ITopic;
+}
+
+/**
+ * Looks into the vault every ten minutes and raises an alert when a source has no verified backup that is young
+ * enough, also when nothing at all happened: the alarms take missing numbers for a breach.
+ */
+export class Auditor extends Construct {
+  constructor(scope: Construct, id: string, { estate, stores, handlersFolder, topic }: AuditorProps) {
+    super(scope, id);
+    const { role } = new WorkerIdentity(this, "Identity", { role: "auditor", estate, stores });
+    const worker = new LambdaWorker(this, "Function", {
+      entry: "auditor",
+      size: "medium",
+      estate,
+      stores,
+      role,
+      handlersFolder,
+    });
+    // The next look comes soon; one that is late or repeated says nothing new.
+    worker.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(AUDIT_MINUTES) });
+    addSchedule(this, estate, worker);
+    new AuditAlarm(this, "Silent", { estateName: estate.name, topic });
+    const limitSeconds = freshnessLimitSeconds(estate);
+    if (limitSeconds === undefined) return;
+    for (const source of Object.keys(estate.sources))
+      new FreshnessAlarm(this, `Stale-${source}`, { estateName: estate.name, source, limitSeconds, topic });
+  }
+}
+
+function addSchedule(scope: Construct, estate: Estate, worker: LambdaWorker): void {
+  const group = new ScheduleGroup(scope, "Group", { scheduleGroupName: `${estate.name}-watch` });
+  const role = new Role(scope, "ScheduleRole", {
+    description: "The schedule calls the auditor with it",
+    assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
+      conditions: {
+        StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
+      },
+    }),
+  });
+  attachGrants(scope, "ScheduleGrants", role, [
+    { actions: ["lambda:InvokeFunction"], resources: [worker.functionArn], why: "Calls the auditor." },
+  ]);
+  const { expression } = toSchedulerExpression({ everyMinutes: AUDIT_MINUTES }, "UTC");
+  new Schedule(scope, "Schedule", {
+    scheduleName: `${estate.name}-audit`,
+    description: `Judges the freshness of ${estate.name}`,
+    scheduleGroup: group,
+    schedule: ScheduleExpression.expression(expression),
+    target: new LambdaInvoke(worker, {
+      role: role.withoutPolicyUpdates(),
+      input: ScheduleTargetInput.fromObject({ job: "audit" }),
+      retryAttempts: 0,
+    }),
+  });
+}
