@@ -1,7 +1,6 @@
 import { EstateError, IntegrityError, VaultError } from "../model/errors.ts";
 import { keys } from "../model/keys.ts";
-import { type Artifact, type Manifest, manifestSchema } from "../model/manifest.ts";
-import { parseRecord } from "../model/records.ts";
+import { type Artifact, type Manifest, parseManifest } from "../model/manifest.ts";
 import type { BackupRef } from "../model/requests.ts";
 import type { RestoreItem } from "../sources/source.ts";
 import { decompress } from "../stream/codec.ts";
@@ -23,7 +22,7 @@ export async function readManifest(vault: Vault, backup: BackupRef, signal: Abor
   const bytes = await named(`The manifest ${key}`, () =>
     collect(vault.read(ref, signal), MANIFEST_BYTES_LIMIT, key),
   );
-  const manifest = parseRecord(manifestSchema, bytes, key);
+  const manifest = parseManifest(bytes, key);
   const same = manifest.backupId === backup.backupId && manifest.source === backup.source;
   if (same && manifest.cadence === backup.cadence) return manifest;
   throw new IntegrityError(

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { throwIfAborted } from "../model/errors.ts";
 import { keys } from "../model/keys.ts";
-import { type Manifest, manifestSchema } from "../model/manifest.ts";
-import { encodeRecord } from "../model/records.ts";
+import { encodeManifest, type Manifest, manifestSchema } from "../model/manifest.ts";
 import type { BackupRef, DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
 import { requireClaim } from "./claims.ts";
 import type { Services } from "./services.ts";
@@ -53,7 +52,7 @@ export async function findSealed(
 async function commit(manifest: Manifest, services: Services, signal: AbortSignal): Promise<DumpAnswer> {
   const key = keys.manifest(manifest.cadence, manifest.source, manifest.backupId);
   const lockedUntil = new Date(manifest.lockedUntil);
-  const bytes = encodeRecord(manifestSchema, manifest);
+  const bytes = encodeManifest(manifest);
   const { versionId } = await services.vault.commit(key, bytes, { signal, lockedUntil });
   services.log.info("A backup was sealed", { key, versionId, artifacts: manifest.artifacts.length });
   return answer(manifest, versionId);

@@ -4,6 +4,7 @@ import { drill } from "../../../lambda/engine/jobs/drill.ts";
 import { dump } from "../../../lambda/engine/jobs/dump.ts";
 import { record } from "../../../lambda/engine/jobs/record.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
+import { encodeManifest, parseManifest } from "../../../lambda/engine/model/manifest.ts";
 import { parseRecord, setRecordSchema } from "../../../lambda/engine/model/records.ts";
 import { claimedWorld, firstArtifact, listKeys, sealedWorld } from "../../support/backup-run.ts";
 import { executionArn, NEVER } from "../../support/job-world.ts";
@@ -72,6 +73,21 @@ describe("a backup run", () => {
     };
     await dump(dumpRequest, world.services, NEVER);
     expect(order).toEqual(["artifact", "artifact", "artifact", "manifest"]);
+  });
+
+  it("seals the canonical bytes of the manifest, and reads nothing else as one", async () => {
+    const { world, backup } = await sealedWorld();
+    const key = keys.manifest("daily", "ledger", backup.backupId);
+    const bytes = Buffer.from((await world.vault.readLatest(key, NEVER))?.bytes ?? []);
+    expect(bytes.toString()).toBe(Buffer.from(encodeManifest(parseManifest(bytes, key))).toString());
+    const backupId = `${backup.backupId.slice(0, -1)}0`;
+    const options = { signal: NEVER, lockedUntil: new Date("2026-12-30") };
+    const damagedKey = keys.manifest("daily", "ledger", backupId);
+    const { versionId } = await world.vault.commit(damagedKey, bytes.subarray(0, 99), options);
+    const damaged = { ...backup, backupId, manifestVersionId: versionId };
+    await expect(
+      check({ job: "check", backup: damaged, drillDue: true }, world.services, NEVER),
+    ).rejects.toMatchObject({ name: "IntegrityError", code: "MANIFEST_INVALID" });
   });
 
   it("seals nothing when it is cancelled, at any record of the source", async () => {
