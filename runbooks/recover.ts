@@ -94,6 +94,7 @@ function approvalStates({ functions, waits }: MachineBindings): States {
       retry: RETRY_LAUNCH,
       catch: stops("ask-approval", outlook.untouched),
       next: "Check the backup",
+      assign: { plan: evaluate(`$merge([$plan, { "approvedBy": $states.result.approvedBy }])`) },
     }),
   };
 }

@@ -3,6 +3,7 @@ import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import {
+  APPROVER,
   answers,
   BINDINGS,
   EXECUTION,
@@ -73,6 +74,17 @@ describe("a recovery where all goes well", () => {
       expect(restore?.resource.includes(compute === "lambda" ? ":lambda:" : ":ecs:")).toBe(true);
     },
   );
+
+  test("tells every step after the yes who said it, the report included", async () => {
+    const { requests } = await run();
+    const told = requests.flatMap((request) =>
+      "plan" in request && request.job !== "ask-approval" ? [request.plan] : [],
+    );
+    expect(told.length).toBeGreaterThan(5);
+    expect(new Set(told.map((plan) => "approvedBy" in plan && plan.approvedBy))).toEqual(new Set([APPROVER]));
+    const unasked = await run({ approval: "not-required" });
+    expect(JSON.stringify(unasked.requests)).not.toContain("approvedBy");
+  });
 
   test("waits for people exactly as long as the estate says", async () => {
     const { ending } = await run({}, { "ask-approval": () => ({ kind: "silence" }) });

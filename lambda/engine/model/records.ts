@@ -110,7 +110,11 @@ export const recoveryRecordSchema = z.strictObject({
     checkedNamespaces: z.int().nonnegative(),
   }),
   reason: z.string(),
+  /** The execution that began the run; CloudTrail names who started it. */
   startedBy: z.string(),
+  /** The execution that wrote this record: another one when the run was resumed. */
+  executionArn: z.string().min(1).optional(),
+  /** The execution of the machine approve that said yes. */
   approvedBy: z.string().optional(),
   failure: z.strictObject({ step: z.string(), error: z.string(), cause: z.string() }).optional(),
   startedAt: instant,

@@ -164,7 +164,13 @@ export interface RecoveryPlan {
 export const recoveryStepRequestSchema = z.strictObject({
   job: z.enum(["check-backup", "stop-app", "restore", "compare", "start-app", "health", "report"]),
   execution: executionSchema,
-  plan: z.looseObject({ runId: z.string(), source: z.string(), backup: backupRefSchema }),
+  /** `approvedBy`: the execution of the machine approve that said yes to this one. */
+  plan: z.looseObject({
+    runId: z.string(),
+    source: z.string(),
+    backup: backupRefSchema,
+    approvedBy: z.string().optional(),
+  }),
   /** Only of `report`. */
   failure: z.strictObject({ step: z.string(), error: z.string(), cause: z.string() }).optional(),
   taskToken,

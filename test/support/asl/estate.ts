@@ -46,6 +46,9 @@ export const EXECUTION: Execution = {
   startTime: "2026-11-23T02:00:04.120Z",
 };
 
+/** The execution of the machine approve that says yes. */
+export const APPROVER = `arn:aws:states:${ACCOUNT}:execution:estate-approve:yes-1`;
+
 const RUN = {
   runId: "run-1",
   executionArn: EXECUTION.id,
@@ -145,6 +148,8 @@ function goodAnswer(request: Request): Json {
         : { ...recorded, state: "incomplete", summary: "incomplete: a source failed." };
     case "plan":
       return planned() as unknown as Json;
+    case "ask-approval":
+      return { decision: "approve", approvedBy: APPROVER };
     case "approve":
       return { runId: "run-1", decision: "approve", approver: "omar" };
     default:

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
 import { encodeRecord, parseRecord, type RecoveryRecord, recoveryRecordSchema } from "../../model/records.ts";
@@ -33,6 +34,8 @@ const NOT_COMPARED = {
   checkedNamespaces: 0,
 } as const;
 const comparisonSchema = recoveryRecordSchema.shape.comparison;
+/** What the done-record of the approval keeps, for a run that is resumed after it. */
+const approvalSchema = z.object({ approvedBy: z.string() });
 
 /**
  * Writes what the run did under `recoveries/`, also of a failed one, and gives the source back. A repeat by the same
@@ -92,6 +95,8 @@ async function writeRecord(
     );
   const manifest = await readManifest(services.vault, plan.backup, signal);
   const endedAt = services.clock.now().toISOString();
+  const approvedBy =
+    plan.approvedBy ?? approvalSchema.safeParse(done["ask-approval"]?.answer).data?.approvedBy;
   const comparison = comparisonSchema.safeParse(done.compare?.answer);
   const record: RecoveryRecord = {
     formatVersion: 1,
@@ -105,6 +110,8 @@ async function writeRecord(
     comparison: comparison.data ?? { ...NOT_COMPARED, differences: [] },
     reason: run.reason,
     startedBy: run.startedBy,
+    executionArn: execution.executionArn,
+    ...(approvedBy !== undefined && { approvedBy }),
     ...(failure && { failure }),
     startedAt: run.startedAt,
     endedAt,

@@ -73,7 +73,8 @@ async function noteApproval(
   if (approval !== "required") return;
   const { runId } = request.plan;
   if (await readDone(runId, "ask-approval", services, signal)) return;
-  const record = doneRecord(request, new Date(request.execution.startedAt), null, services);
+  const { approvedBy = null } = request.plan;
+  const record = doneRecord(request, new Date(request.execution.startedAt), { approvedBy }, services);
   await writeDone(runId, "ask-approval", record, services, signal);
 }
 
