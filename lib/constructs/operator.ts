@@ -4,26 +4,33 @@ import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { attachGrants } from "./grant.ts";
 import { executionArns, type MachineName, machineArn } from "./names.ts";
 
-const MACHINES: readonly MachineName[] = ["backup", "recover", "approve"];
+export interface OperatorProps {
+  readonly estate: Estate;
+  /** Last part of the role's name: `<estate>-<Region>-<title>`. */
+  readonly title: "operator" | "approver";
+  readonly description: string;
+  /** What it may start. */
+  readonly machines: readonly MachineName[];
+}
 
-/** The human role that starts and watches the machines. It touches no bucket, key or secret itself. */
+/** A human role that starts and watches machines. It touches no bucket, key or secret itself. */
 export class Operator extends Construct {
-  constructor(scope: Construct, id: string, estate: Estate) {
+  constructor(scope: Construct, id: string, { estate, title, description, machines }: OperatorProps) {
     super(scope, id);
     const role = new Role(this, "Role", {
-      roleName: `${estate.name}-${estate.regions.primary}-operator`,
-      description: "Starts backups, runbooks and approvals in the console",
+      roleName: `${estate.name}-${estate.regions.primary}-${title}`,
+      description,
       assumedBy: new AccountRootPrincipal(),
     });
     attachGrants(this, "Grants", role, [
       {
         actions: ["states:StartExecution", "states:DescribeStateMachine", "states:ListExecutions"],
-        resources: MACHINES.map((machine) => machineArn(estate, machine)),
+        resources: machines.map((machine) => machineArn(estate, machine)),
         why: "Starts the estate's machines.",
       },
       {
         actions: ["states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"],
-        resources: MACHINES.map((machine) => executionArns(estate, machine)),
+        resources: machines.map((machine) => executionArns(estate, machine)),
         why: "Executions are known by their machine only.",
       },
       {

@@ -4,7 +4,12 @@ import { type IRole, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import type { DrillServer } from "../../lambda/engine/sources/source.ts";
-import { DEFAULT_WAITS, type MachineBindings } from "../../runbooks/bindings.ts";
+import {
+  DEFAULT_WAITS,
+  LAMBDA_LIMIT_SECONDS,
+  type MachineBindings,
+  type MachineWaits,
+} from "../../runbooks/bindings.ts";
 import type { Bundle } from "../bundle.ts";
 import { FargateWorker, type Sidecar, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
@@ -50,7 +55,7 @@ export class WorkerFleet extends Construct {
         assignPublicIp: "ENABLED",
         containerName: WORKER_CONTAINER,
       },
-      waits: { ...DEFAULT_WAITS, approvalSeconds: props.estate.approval.waitMinutes * 60 },
+      waits: waitsOf(props.estate),
     };
     this.taskRoleArns = tasks.roleArns;
   }
@@ -136,6 +141,20 @@ export class WorkerFleet extends Construct {
     });
     return role;
   }
+}
+
+/** The machine waits a little longer for the health than the function that asks, so that its answer is heard. */
+const HEALTH_MARGIN_SECONDS = 60;
+
+/** How long the machines wait, as far as the configuration says so. */
+export function waitsOf({ app, approval }: Pick<Estate, "app" | "approval">): MachineWaits {
+  const healthSeconds =
+    app === undefined ? DEFAULT_WAITS.healthSeconds : app.health.timeoutSeconds + HEALTH_MARGIN_SECONDS;
+  return {
+    ...DEFAULT_WAITS,
+    healthSeconds: Math.min(healthSeconds, LAMBDA_LIMIT_SECONDS),
+    approvalSeconds: approval.waitMinutes * 60,
+  };
 }
 
 function mapValues<In, Out>(record: Readonly<Record<string, In>>, map: (value: In, key: string) => Out) {

@@ -14,7 +14,7 @@ export interface RunbooksStackProps {
   readonly workers: WorkerExports;
 }
 
-/** The machines that an operator starts, and the role to start them with. */
+/** The machines that an operator starts, and the two human roles to start them with. */
 export class RunbooksStack extends Stack {
   constructor(scope: Construct, id: string, { estate, stores, workers }: RunbooksStackProps) {
     super(scope, id, {
@@ -35,7 +35,18 @@ export class RunbooksStack extends Stack {
       description: "Answers a recovery that waits for approval",
       definition: approveMachine(workers.bindings),
     });
-    new Operator(this, "Operator", estate);
+    new Operator(this, "Operator", {
+      estate,
+      title: "operator",
+      description: "Starts backups and recoveries in the console",
+      machines: ["backup", "recover"],
+    });
+    new Operator(this, "Approver", {
+      estate,
+      title: "approver",
+      description: "Answers recoveries that wait for approval; starts none",
+      machines: ["approve"],
+    });
     new CfnOutput(this, "RecoverMachineArn", { value: recover.stateMachineArn });
     new CfnOutput(this, "ApproveMachineArn", { value: approve.stateMachineArn });
   }
