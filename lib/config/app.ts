@@ -4,6 +4,8 @@ import { minutesOf } from "./durations.ts";
 import { type Fault, show } from "./fault.ts";
 
 const HEALTH_TIMEOUT_SECONDS = 120;
+/** The health is asked for by a function, which runs for 15 minutes at most and needs time to connect and to answer. */
+const HEALTH_LIMIT_MINUTES = 13;
 
 /** The host's commands for the app: those that are written, or Docker Compose's; what the schema refuses is left out. */
 export function resolveApp(raw: unknown): { app?: EstateApp; faults: readonly Fault[] } {
@@ -14,6 +16,8 @@ export function resolveApp(raw: unknown): { app?: EstateApp; faults: readonly Fa
   const byCommands = stop !== undefined && start !== undefined;
   const isClear = compose === undefined ? byCommands : stop === undefined && start === undefined;
   if (!isClear) return { faults: [unclear(authored.data)] };
+  if (health.timeout !== undefined && minutesOf(health.timeout) > HEALTH_LIMIT_MINUTES)
+    return { faults: [tooPatient(health.timeout)] };
   const byCompose = (verb: string) =>
     `docker compose --file ${quote(compose?.file ?? "")} ${verb} ${compose?.services.join(" ")}`;
   return {
@@ -29,6 +33,15 @@ export function resolveApp(raw: unknown): { app?: EstateApp; faults: readonly Fa
       },
     },
     faults: [],
+  };
+}
+
+function tooPatient(timeout: string): Fault {
+  return {
+    path: ["app", "health", "timeout"],
+    got: show(timeout),
+    expected: `at most ${HEALTH_LIMIT_MINUTES} minutes: the function that asks runs for 15 at most`,
+    remedy: `Write timeout: ${HEALTH_LIMIT_MINUTES} minutes, or have the start command wait for the app.`,
   };
 }
 

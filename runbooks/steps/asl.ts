@@ -2,7 +2,11 @@
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Amazon States Language, query language JSONata, as far as the runbooks use it. Source: https://states-language.net. */
+/**
+ * Amazon States Language, query language JSONata, as far as the runbooks use it. Source: https://states-language.net.
+ * A machine has no time limit of its own: every task has one, and a limit of the whole would end it past every Catch,
+ * without a record and with its claims held.
+ */
 export interface Machine {
   readonly Comment: string;
   readonly QueryLanguage: "JSONata";

@@ -122,6 +122,10 @@ describe("a wrong file", () => {
     ["sources", { sources: {} }],
     ["sources.mongodb.reach.container", { sources: { mongodb: { reach: { via: "container" } } } }],
     ["app", { app: { stop: "stop it", health: { url: "http://localhost/" } } }],
+    [
+      "app.health.timeout",
+      { app: { stop: "a", start: "b", health: { url: "http://localhost/", timeout: "14 minutes" } } },
+    ],
   ])("is told of %s in %j", (path, changes) => {
     expect(faultsOf(changes)).toEqual([path]);
   });
