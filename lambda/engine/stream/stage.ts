@@ -21,14 +21,11 @@ export function untilAborted(signal: AbortSignal): Stage {
   return async function* untilAbortedStage(source) {
     throwIfAborted(signal);
     const iterator = source[Symbol.asyncIterator]();
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => undefined);
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     let live = true;
     try {
       while (true) {
-        const next = await Promise.race([iterator.next(), aborted.promise]);
+        throwIfAborted(signal);
+        const next = await nextOrAborted(iterator, signal);
         throwIfAborted(signal);
         live = next.done !== true;
         if (next.done === true) return;
@@ -39,10 +36,21 @@ export function untilAborted(signal: AbortSignal): Stage {
       live = false;
       throw error;
     } finally {
-      signal.removeEventListener("abort", onAbort);
       if (live) await finish(iterator, signal);
     }
   };
+}
+
+/** Each read has a promise of its own: one that lived as long as the stream would hold on to every chunk raced with it. */
+function nextOrAborted(
+  iterator: AsyncIterator<Uint8Array>,
+  signal: AbortSignal,
+): Promise<IteratorResult<Uint8Array>> {
+  const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array>>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  iterator.next().then(resolve, reject);
+  return promise.finally(() => signal.removeEventListener("abort", onAbort));
 }
 
 async function finish(iterator: AsyncIterator<Uint8Array>, signal: AbortSignal): Promise<void> {
