@@ -74,6 +74,7 @@ export class RefusedError extends EstateError<
   | "INPUT_INVALID"
   | "TARGET_NOT_EMPTY"
   | "NO_VERIFIED_BACKUP"
+  | "BACKUP_SHRUNK"
   | "LOCK_TOO_SHORT"
   | "CLAIM_HELD"
   | "VERSION_INCOMPATIBLE"

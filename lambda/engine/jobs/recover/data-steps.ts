@@ -1,3 +1,5 @@
+import { VaultError } from "../../model/errors.ts";
+import type { BackupRef } from "../../model/requests.ts";
 import { readManifest, restoreItemsOf } from "../artifacts.ts";
 import { check } from "../check.ts";
 import { requireCompatible } from "../compatibility.ts";
@@ -8,14 +10,31 @@ import type { Services } from "../services.ts";
 import { writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
 
-/** Checks the backup before anything is overwritten. Throws `IntegrityError`; nothing was changed then. */
+/**
+ * Checks the backup before anything is overwritten. Throws `IntegrityError`, or `VaultError` ARCHIVED with what to do
+ * about it; nothing was changed then.
+ */
 export async function checkChosenBackup(
   { plan }: RecoveryStepRequest,
   services: Services,
   signal: AbortSignal,
 ): Promise<StepAnswer> {
   const request = { job: "check", backup: plan.backup, drillDue: false } as const;
-  return { ...(await check(request, services, signal)) };
+  try {
+    return { ...(await check(request, services, signal)) };
+  } catch (error) {
+    throw error instanceof VaultError && error.code === "ARCHIVED"
+      ? explainArchived(plan.backup, error)
+      : error;
+  }
+}
+
+function explainArchived({ backupId, cadence, source }: BackupRef, cause: VaultError): VaultError {
+  return new VaultError(
+    "ARCHIVED",
+    `The ${cadence} backup ${backupId} of ${source} lies in Glacier and cannot be read as it is; nothing was changed. Either take a newer backup that is not ${cadence}: start recover with its \`backupId\`. Or restore the artifacts of this one (docs/operations.md, "A backup in Glacier"), wait 3 to 5 hours, and start recover with "backupId":"${backupId}". First: ${cause.message}`,
+    { cause, facts: cause.facts },
+  );
 }
 
 /** Replaces the data of the live source. A `RefusedError` comes before anything is overwritten. */

@@ -1,19 +1,26 @@
 import type { Standing } from "../../model/catalog.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
+import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
 
-interface Standings {
+interface About {
   readonly standing: Standing;
   readonly usable: boolean;
   readonly namespaces: number;
+  /** An older backup that holds much more. */
+  readonly better: BetterBackup | undefined;
+  /** Whether lifecycle moves this cadence to Glacier. */
+  readonly archived: boolean;
 }
 
 /** The plan as lines for the operator. */
-export function describePlan(plan: Omit<RecoveryPlan, "text">, about: Standings): string {
+export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): string {
   const { backup } = plan;
   return [
+    ...(about.better ? warnOfRuins(about.better) : []),
     `Recovery of ${plan.source}, run ${plan.runId}, mode ${plan.mode}`,
     `Backup: ${backup.backupId} (${backup.cadence}), ${about.standing}${about.usable ? "" : "; it is NOT a verified backup that is promised to be there"}`,
     `Brings back: the data of ${plan.recoversTo}; ${about.namespaces} namespaces, ${formatBytes(plan.plainBytes)} (${formatBytes(plan.storedBytes)} stored)`,
+    ...(about.archived ? [ARCHIVED] : []),
     `Lost: everything written since then, the last ${formatDuration(plan.ageSeconds)}`,
     `Overwrites: ${plan.overwrites.length === 0 ? "nothing, the target is empty" : plan.overwrites.join("; ")}`,
     `Expected time: ${plan.expectedSeconds === undefined ? "not known, there was no drill yet" : `about ${formatDuration(plan.expectedSeconds)}, as the last drill took`}`,
@@ -21,6 +28,16 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: Standings)
     `Approval: ${plan.approval === "required" ? "a second person has to agree before anything changes" : "not asked for"}`,
     ...(plan.doneSteps.length > 0 ? [`Done before: ${plan.doneSteps.join(", ")}`] : []),
   ].join("\n");
+}
+
+const ARCHIVED =
+  "Storage: Glacier. Once it has moved there, its artifacts have to be restored first, which takes 3 to 5 hours: see docs/operations.md, A backup in Glacier";
+
+function warnOfRuins({ ref, recoversTo, shrinkage }: BetterBackup): string[] {
+  return [
+    `!!! WARNING: this may be a backup of the ruins. It holds much less than the verified backup ${ref.backupId} (${ref.cadence}) of ${recoversTo}: ${describeShrinkage(shrinkage)}.`,
+    `!!! If that is the loss that you want to undo, name the other one: "backupId":"${ref.backupId}"`,
+  ];
 }
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;

@@ -7,6 +7,7 @@ import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
 import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
 import { claimSource } from "../claims.ts";
 import { runIdOf, type Services, sourceConfigOf } from "../services.ts";
+import { type BetterBackup, findBetterBackup, refuseShrunken } from "./better-backup.ts";
 import { expectSeconds } from "./expectation.ts";
 import { parseRecoverInput, type RecoverInput } from "./input.ts";
 import { describePlan } from "./plan-text.ts";
@@ -18,7 +19,7 @@ type PlanRequest = z.infer<typeof planRequestSchema>;
 /**
  * Says what a recovery would do, and in mode `execute` claims the source so that no backup runs meanwhile. Changes
  * nothing else; repeatable by the same execution. Throws `RefusedError` INPUT_INVALID with every fault of the input,
- * NO_VERIFIED_BACKUP, or CLAIM_HELD.
+ * NO_VERIFIED_BACKUP, BACKUP_SHRUNK when nobody named a backup and the newest may be one of ruins, or CLAIM_HELD.
  */
 export async function plan(
   request: PlanRequest,
@@ -30,7 +31,10 @@ export async function plan(
   const runId = input.way === "resume" ? input.runId : runIdOf(executionArn);
   const decided = await decideRun(request, input, runId, services, signal);
   const backup = await readBackup(decided, services, signal);
-  const made = await makePlan(input.mode, runId, backup, services, signal);
+  const better = await findBetterBackup(backup, services, signal);
+  const named = input.way === "resume" || input.backupId !== undefined;
+  if (better && !named && input.mode === "execute") throw refuseShrunken(backup, better);
+  const made = await makePlan(input.mode, runId, { backup, better }, services, signal);
   if (input.mode === "execute") {
     await claimForRecovery(made.source, executionArn, runId, services, signal);
     await services.state.create(keys.step(runId, "plan"), decided, signal);
@@ -112,10 +116,15 @@ async function readBackup(decided: RunPlan, services: Services, signal: AbortSig
   );
 }
 
+interface Chosen {
+  readonly backup: Backup;
+  readonly better: BetterBackup | undefined;
+}
+
 async function makePlan(
   mode: RecoveryPlan["mode"],
   runId: string,
-  backup: Backup,
+  { backup, better }: Chosen,
   services: Services,
   signal: AbortSignal,
 ): Promise<RecoveryPlan> {
@@ -144,6 +153,8 @@ async function makePlan(
     standing: judgeBackup(backup),
     usable,
     namespaces: Object.keys(manifest.fingerprint).length,
+    better,
+    archived: estate.cadences[manifest.cadence]?.storage === "glacier",
   });
   return { ...facts, text };
 }
