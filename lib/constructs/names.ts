@@ -40,6 +40,16 @@ export function roleArn(roleName: string): string {
   return `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/${roleName}`;
 }
 
+/** ARN of the replica vault, which the first Region knows by name only. */
+export function replicaBucketArn(names: EstateNames): string {
+  return `arn:${Aws.PARTITION}:s3:::${names.replicaBucket}`;
+}
+
+/** Every key of the second Region; together with a condition on the alias it is the replica's key. */
+export function replicaKeyArns(estate: Estate): string {
+  return `arn:${Aws.PARTITION}:kms:${estate.regions.replica}:${Aws.ACCOUNT_ID}:key/*`;
+}
+
 /** Who may do what destroys: the key admin, and CloudFormation by the role of the standard CDK bootstrap. */
 export function destroyerArns(names: EstateNames): string[] {
   return [roleArn(names.keyAdminRole), roleArn(`cdk-*-cfn-exec-role-${Aws.ACCOUNT_ID}-*`)];

@@ -4,7 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { attachGrants, type Grant } from "./grant.ts";
-import type { EstateNames } from "./names.ts";
+import { type EstateNames, replicaBucketArn, replicaKeyArns } from "./names.ts";
 import type { VaultBucket } from "./vault-bucket.ts";
 
 export interface ReplicationProps {
@@ -48,10 +48,6 @@ export class Replication extends Construct {
   }
 }
 
-function replicaBucketArn(names: EstateNames): string {
-  return `arn:${Aws.PARTITION}:s3:::${names.replicaBucket}`;
-}
-
 function replicaAliasArn(estate: Estate, names: EstateNames): string {
   return `arn:${Aws.PARTITION}:kms:${estate.regions.replica}:${Aws.ACCOUNT_ID}:${names.replicaKeyAlias}`;
 }
@@ -89,7 +85,7 @@ function replicationGrants({ estate, names, source, sourceKey }: ReplicationProp
     },
     {
       actions: ["kms:Encrypt", "kms:GenerateDataKey"],
-      resources: [`arn:${Aws.PARTITION}:kms:${estate.regions.replica}:${Aws.ACCOUNT_ID}:key/*`],
+      resources: [replicaKeyArns(estate)],
       conditions: {
         StringEquals: viaS3(estate.regions.replica),
         "ForAnyValue:StringEquals": { "kms:ResourceAliases": names.replicaKeyAlias },

@@ -30,7 +30,12 @@ export class VaultStack extends Stack {
     vault.cfnBucket.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
     new Replication(this, "Replication", { estate, names, source: vault, sourceKey: vaultKey });
     const state = new StateBucket(this, "State", { key: operationsKey, accessLogs });
-    new KeyAdmin(this, "KeyAdmin", { names, vault, keyArns: [vaultKey.keyArn, operationsKey.keyArn] });
+    new KeyAdmin(this, "KeyAdmin", {
+      estate,
+      names,
+      vault,
+      keyArns: [vaultKey.keyArn, operationsKey.keyArn],
+    });
     this.stores = {
       vaultBucketName: this.exportValue(vault.bucketName),
       vaultBucketArn: this.exportValue(vault.bucketArn),

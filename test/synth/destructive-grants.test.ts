@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type DestructiveGrant, findDestructiveGrants } from "./destructive-grants.ts";
-import { type CloudFormationTemplate, STACKS, synthesizeEstate, type Templates } from "./synthesize.ts";
+import {
+  type CloudFormationTemplate,
+  STACKS,
+  statementsOf,
+  synthesizeEstate,
+  type Templates,
+} from "./synthesize.ts";
 
 let made: Templates | undefined;
 const templates = () => {
@@ -26,6 +32,18 @@ describe("no role but the key admin has a destructive action", () => {
       ]),
     );
   });
+});
+
+test("the key admin reaches both vaults and both of their keys: the denials spare nobody else", () => {
+  const admin = statementsOf(templates().vault, "KeyAdminPolicy");
+  const ends = admin.filter(({ Action }) => [Action].flat().includes("s3:DeleteObjectVersion"));
+  expect(JSON.stringify(ends)).toMatch(/":s3:::demo-replica-"/);
+  const keys = admin.filter(({ Action }) => [Action].flat().includes("kms:ScheduleKeyDeletion"));
+  expect(keys).toHaveLength(2);
+  expect(keys[1]?.Condition).toEqual({
+    "ForAnyValue:StringEquals": { "kms:ResourceAliases": "alias/demo-replica" },
+  });
+  expect(JSON.stringify(keys[1]?.Resource)).toContain(":kms:eu-west-1:");
 });
 
 describe("the checker finds what is planted", () => {
