@@ -107,6 +107,8 @@ function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
   return {
     ...drill,
     ...workerEnvironment(props.estate, props.stores),
+    // Lambda sets it by itself; the SDK asks for nothing else.
+    AWS_REGION: props.estate.regions.primary,
     WORKER_ROLE: props.worker,
     BUNDLE_BUCKET: props.bundle.bucketName,
     BUNDLE_KEY: props.bundle.key,

@@ -75,9 +75,16 @@ function runTaskGrants(props: MachineProps, definitionArns: string[]): Grant[] {
   return [
     {
       actions: ["ecs:RunTask"],
-      resources: definitionArns.map((arn) => `${arn}:*`),
+      // Asked for without a revision, some paths check the ARN as it was given, some the revision that was found.
+      resources: definitionArns.flatMap((arn) => [arn, `${arn}:*`]),
       conditions: { ArnEquals: { "ecs:cluster": props.bindings.tasks.clusterArn } },
       why: "Runs the newest revision of the task definitions that its definition names.",
+    },
+    {
+      actions: ["ecs:TagResource"],
+      resources: [`arn:${Aws.PARTITION}:ecs:${Aws.REGION}:${Aws.ACCOUNT_ID}:task/*`],
+      conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
+      why: "Tasks get the tags of their definition at their start, and only then; their ids are not known before.",
     },
     {
       actions: ["iam:PassRole"],

@@ -16,7 +16,7 @@ const RECORD_PREFIXES = ["manifests", "sets", "verifications", "drills"] as cons
  * |---|---|---|
  * | `data/<cadence>/` | retainDays + fullEveryDays, as a later manifest may refer to it | Glacier on day 0 where the cadence says so |
  * | `manifests/`, `sets/`, `verifications/`, `drills/` `<cadence>/` | retainDays | standard: they are listed and read |
- * | `recoveries/` | a year | standard |
+ * | `recoveries/` | a year, or the longest lock | standard |
  */
 export function vaultLifecycle(estate: Estate): LifecycleRule[] {
   const perCadence = CADENCES.flatMap((cadence) => {
@@ -25,7 +25,7 @@ export function vaultLifecycle(estate: Estate): LifecycleRule[] {
   });
   return [
     ...perCadence,
-    expire("recoveries", "recoveries/", RECOVERY_RECORD_DAYS),
+    expire("recoveries", "recoveries/", Math.max(RECOVERY_RECORD_DAYS, longestLockDays(estate))),
     {
       id: "abandoned-uploads",
       abortIncompleteMultipartUploadAfter: Duration.days(UPLOAD_ABANDONED_DAYS),

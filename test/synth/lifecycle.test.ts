@@ -47,6 +47,16 @@ describe.each(Object.entries(estate.cadences))("of the cadence %s", (cadence, po
   });
 });
 
+test.each([
+  [30, 365],
+  [400, 408],
+])("records of recoveries live for a year, and with locks of %i days %i days", (days, expected) => {
+  const long = { retainDays: days, lockDays: days, storage: "standard", drill: false } as const;
+  const found = vaultLifecycle(makeEstate({ cadences: { manual: long } }));
+  const { expiration } = found.find(({ prefix }) => prefix === "recoveries/") ?? {};
+  expect(expiration?.toDays()).toBe(expected);
+});
+
 test("a cadence that the estate does not have gets no rule", () => {
   const absent = CADENCES.filter((cadence) => !(cadence in estate.cadences));
   expect(absent).not.toEqual([]);

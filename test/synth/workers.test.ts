@@ -78,7 +78,7 @@ describe("tasks", () => {
       });
       const variables = worker?.Environment as { Name: string }[] | undefined;
       expect(variables?.map(({ Name }) => Name)).toEqual(
-        expect.arrayContaining(["BUNDLE_BUCKET", "BUNDLE_KEY", "BUNDLE_SHA256", "VAULT_BUCKET"]),
+        expect.arrayContaining(["AWS_REGION", "BUNDLE_BUCKET", "BUNDLE_KEY", "BUNDLE_SHA256", "VAULT_BUCKET"]),
       );
     }
   });
@@ -172,6 +172,7 @@ describe("roles", () => {
   test("a machine names task definitions without a revision, which may change under it", () => {
     const [run] = statementsOf(workers, "BackupGrants").filter(({ Action }) => Action === "ecs:RunTask");
     const text = JSON.stringify(run?.Resource);
+    expect(text).toContain(':task-definition/demo-writer"');
     expect(text).toContain(":task-definition/demo-writer:*");
     expect(text).toContain(":task-definition/demo-drill-mongodb-7:*");
     expect(text).not.toContain("demo-restorer");
@@ -190,6 +191,10 @@ describe("roles", () => {
           Condition: {
             ArnEquals: { "ecs:cluster": { "Fn::GetAtt": [expect.stringMatching(/^FleetCluster/), "Arn"] } },
           },
+        }),
+        expect.objectContaining({
+          Action: "ecs:TagResource",
+          Condition: { StringEquals: { "ecs:CreateAction": "RunTask" } },
         }),
         expect.objectContaining({
           Action: "iam:PassRole",
