@@ -72,7 +72,7 @@ function uncoveredRuns(estate: Pick<Estate, "cadences" | "timeZone">, cadence: C
 }
 
 /** The newest verified backup of a source, as far as freshness asks. */
-export interface VerifiedPoint {
+interface VerifiedPoint {
   readonly backupId: string;
   /** The moment to which it brings the source back. */
   readonly to: string;
