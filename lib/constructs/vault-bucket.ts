@@ -40,6 +40,9 @@ export const DESTRUCTIVE_BUCKET_ACTIONS = [
   "s3:PutReplicationConfiguration",
 ] as const;
 
+/** Whatever is no artifact is a commit. */
+const COMMITTED_PREFIXES = ["manifests", "sets", "verifications", "drills", "recoveries"] as const;
+
 /** The locked, versioned, encrypted bucket: the vault, and its replica. */
 export class VaultBucket extends Bucket {
   constructor(scope: Construct, id: string, props: VaultBucketProps) {
@@ -64,6 +67,8 @@ export class VaultBucket extends Bucket {
     this.addToResourcePolicy(denyDestruction(this, props.names));
     this.addToResourcePolicy(denyEndlessLocks(this, props.estate));
     this.addToResourcePolicy(denyForeignKeys(this, props.key));
+    this.addToResourcePolicy(denyOtherEncryption(this));
+    this.addToResourcePolicy(denyOverwritingCommits(this));
   }
 
   /** The CloudFormation resource, for what the L2 construct cannot say. */
@@ -115,6 +120,39 @@ function denyForeignKeys(bucket: Bucket, key: IKey): PolicyStatement {
     conditions: {
       Null: { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
       StringNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": key.keyArn },
+    },
+  });
+}
+
+/** Without it a stolen worker could store backups that whoever may read the bucket could read without the key. */
+function denyOtherEncryption(bucket: Bucket): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DenyOtherEncryption",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:PutObject"],
+    resources: [bucket.arnForObjects("*")],
+    conditions: {
+      Null: { "s3:x-amz-server-side-encryption": "false" },
+      StringNotEquals: { "s3:x-amz-server-side-encryption": "aws:kms" },
+    },
+  });
+}
+
+/**
+ * What commits is written once: without If-None-Match nobody can lay a newer version over a manifest or record.
+ * Replication is another action. Source of the keys: S3 user guide, "Enforce conditional writes on S3 buckets".
+ */
+function denyOverwritingCommits(bucket: Bucket): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DenyOverwritingCommits",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:PutObject"],
+    resources: COMMITTED_PREFIXES.map((prefix) => bucket.arnForObjects(`${prefix}/*`)),
+    conditions: {
+      Null: { "s3:if-none-match": "true" },
+      Bool: { "s3:ObjectCreationOperation": "true" },
     },
   });
 }

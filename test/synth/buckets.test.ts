@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { keys } from "../../lambda/engine/model/keys.ts";
 import { makeEstate } from "../support/estate.ts";
 import {
   propertiesOf,
@@ -119,6 +120,44 @@ describe.each(["vault", "replica"] as const)("the locked bucket of the stack %s"
     });
   });
 });
+
+describe.each(["vault", "replica"] as const)(
+  "a stolen worker cannot, in the locked bucket of the stack %s,",
+  (name) => {
+    test("encrypt with another key, or without one", () => {
+      expect(statementBySid(name, "DenyForeignKeys")).toMatchObject({
+        Effect: "Deny",
+        Condition: {
+          Null: { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
+          StringNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": expect.anything() },
+        },
+      });
+      expect(statementBySid(name, "DenyOtherEncryption")).toMatchObject({
+        Effect: "Deny",
+        Principal: { AWS: "*" },
+        Action: "s3:PutObject",
+        Condition: { StringNotEquals: { "s3:x-amz-server-side-encryption": "aws:kms" } },
+      });
+    });
+
+    test("lay a newer version over a manifest or a record; artifacts are uploads in parts and named by version", () => {
+      const denial = statementBySid(name, "DenyOverwritingCommits");
+      expect(denial).toMatchObject({
+        Effect: "Deny",
+        Principal: { AWS: "*" },
+        Action: "s3:PutObject",
+        Condition: { Null: { "s3:if-none-match": "true" }, Bool: { "s3:ObjectCreationOperation": "true" } },
+      });
+      const text = JSON.stringify(denial?.Resource);
+      const written = Object.values(keys).flatMap((key) => /^[a-z]+/.exec(key("daily", "x", "y", "z")) ?? []);
+      const ofState = ["claims", "incidents", "approvals", "runs"];
+      const committed = written.filter((prefix) => prefix !== "data" && !ofState.includes(prefix));
+      expect(committed).toContain("recoveries");
+      for (const prefix of committed) expect(text).toContain(`/${prefix}/*`);
+      expect(text).not.toContain("/data/*");
+    });
+  },
+);
 
 test("the lock's mode is the one of the configuration", () => {
   const { vault } = synthesizeEstate(makeEstate({ lockMode: "COMPLIANCE" }));
