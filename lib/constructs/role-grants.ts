@@ -148,7 +148,11 @@ function readState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
       why: "One object a run; their keys are known by prefix only.",
     },
     listBucket(stores.stateBucketArn),
-    useOperationsKey(stores),
+    {
+      actions: ["kms:Decrypt"],
+      resources: [stores.operationsKeyArn],
+      why: "Reads objects of the state bucket.",
+    },
   ];
 }
 

@@ -20,14 +20,19 @@ export class WorkerIdentity extends Construct {
     super(scope, id);
     const role = new Role(this, "Role", {
       description: `The ${props.role} of the backup estate ${props.estate.name}`,
-      assumedBy: new CompositePrincipal(
-        new ServicePrincipal("lambda.amazonaws.com"),
-        new ServicePrincipal("ecs-tasks.amazonaws.com", {
-          conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
-        }),
-      ),
+      assumedBy: new CompositePrincipal(...principalsOf(props.role)),
     });
     attachGrants(this, "Grants", role, roleGrants(props.role, props.estate, props.stores));
     this.role = role;
   }
+}
+
+/** A drill needs a server beside it, which a function has not; approver and auditor are never tasks. */
+function principalsOf(role: WorkerRole): [ServicePrincipal, ...ServicePrincipal[]] {
+  const functions = new ServicePrincipal("lambda.amazonaws.com");
+  const tasks = new ServicePrincipal("ecs-tasks.amazonaws.com", {
+    conditions: { StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID } },
+  });
+  if (role === "drill") return [tasks];
+  return role === "approver" || role === "auditor" ? [functions] : [functions, tasks];
 }

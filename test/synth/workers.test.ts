@@ -78,7 +78,13 @@ describe("tasks", () => {
       });
       const variables = worker?.Environment as { Name: string }[] | undefined;
       expect(variables?.map(({ Name }) => Name)).toEqual(
-        expect.arrayContaining(["AWS_REGION", "BUNDLE_BUCKET", "BUNDLE_KEY", "BUNDLE_SHA256", "VAULT_BUCKET"]),
+        expect.arrayContaining([
+          "AWS_REGION",
+          "BUNDLE_BUCKET",
+          "BUNDLE_KEY",
+          "BUNDLE_SHA256",
+          "VAULT_BUCKET",
+        ]),
       );
     }
   });
@@ -136,7 +142,19 @@ describe("roles", () => {
     expect(approver.get("s3:GetObject")).toContain("/approvals/*");
     expect(approver.has("s3:GetObjectVersion")).toBe(false);
     expect(approver.has("s3:PutObject")).toBe(false);
+    expect(approver.has("kms:GenerateDataKey")).toBe(false);
     expect(JSON.stringify([...approver])).not.toContain("VaultKey");
+  });
+
+  test.each([
+    ["Writer", ["ecs-tasks", "lambda"]],
+    ["Drill", ["ecs-tasks"]],
+    ["Approver", ["lambda"]],
+  ])("the %s is taken only by what it runs on", (worker, services) => {
+    const [id = ""] = Object.keys(workers.Resources).filter((one) => one.startsWith(`Fleet${worker}Role`));
+    const trust = JSON.stringify(workers.Resources[id]?.Properties?.AssumeRolePolicyDocument);
+    const found = [...trust.matchAll(/"([a-z-]+)\.amazonaws\.com"/g)].map(([, service]) => service);
+    expect(found.sort()).toEqual(services);
   });
 
   test.each(["Writer", "Restorer"])(
