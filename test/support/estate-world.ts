@@ -32,7 +32,11 @@ export interface RunInput {
 
 /** A company, an estate that the CDK deployed for it, and every way to break what lies between. */
 export interface EstateWorld extends AsyncDisposable {
+  /** Everything in files is in here; it goes with the world. */
+  readonly folder: string;
   readonly clients: Clients;
+  /** Of a command-line tool that works on this estate. */
+  readonly environment: LocalAws["env"];
   readonly estate: DeployedEstate & { readonly stateBucket: string };
   readonly agent: Agent;
   readonly alerts: Alerts;
@@ -98,7 +102,8 @@ export async function startEstateWorld(): Promise<EstateWorld> {
   stack.use(agent);
   const owned = stack.move();
   return {
-    ...{ clients, estate, agent, alerts, proxy, sshd, mongo, mongod, drillFolder },
+    ...{ folder, clients, estate, agent, alerts, proxy, sshd, mongo, mongod, drillFolder },
+    environment: aws.env,
     backupUser: company.backupUser,
     ...runsOf(clients, estate, agent),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

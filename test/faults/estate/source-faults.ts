@@ -1,12 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import { it } from "vitest";
-import { waitFor } from "../../../rehearsal/scenario/executions.ts";
 import { expectFailedBackup, type World } from "./expectations.ts";
-
-const UPLOAD_DELAY_MS = 2_000;
-const DUMP_WAIT_SECONDS = 60;
-
-const isUpload = ({ method, url = "" }: IncomingMessage) => method === "PUT" && url.includes("/data/");
+import { holdUploads } from "./hold-uploads.ts";
 
 /** Faults between the worker and the data: the host, the server, what they ask for. */
 export function sourceFaults(given: World): void {
@@ -54,23 +48,15 @@ export function sourceFaults(given: World): void {
 
   it("fails when the server is killed in the middle of the dump", async () => {
     const world = given();
-    const before = world.proxy.struck();
-    world.proxy.inject({
-      when: isUpload,
-      fault: { kind: "delay", delayMs: UPLOAD_DELAY_MS },
-      times: Number.POSITIVE_INFINITY,
-    });
+    using uploads = holdUploads(world);
     const killDuringDump = async () => {
-      await waitFor("the dump's first upload", DUMP_WAIT_SECONDS, async () =>
-        world.proxy.struck() > before ? true : undefined,
-      );
+      await uploads.begun();
       await world.mongod.kill();
     };
     try {
-      const failing = expectFailedBackup(world, { cadence: "weekly" }, /SourceError/);
+      const failing = expectFailedBackup(world, { cadence: "weekly" }, /mongodb failed at dump: SourceError/);
       await Promise.all([failing, killDuringDump()]);
     } finally {
-      world.proxy.heal();
       await world.mongod.start();
     }
   });

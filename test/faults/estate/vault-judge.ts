@@ -6,6 +6,7 @@ import {
   type ListObjectVersionsOutput,
 } from "@aws-sdk/client-s3";
 import type { ManifestRecord } from "../../../rehearsal/scenario/records.ts";
+import { runCli } from "../../../rehearsal/world/cli.ts";
 import type { EstateWorld } from "../../support/estate-world.ts";
 
 /** Whatever looks like a backup: a version of an object under `manifests/`. */
@@ -39,10 +40,7 @@ export async function listOpenUploads(world: EstateWorld): Promise<string[]> {
   return uploads.map(({ Key = "" }) => Key);
 }
 
-export async function readManifest(
-  world: EstateWorld,
-  { key, versionId }: FoundManifest,
-): Promise<ManifestRecord> {
+async function readManifest(world: EstateWorld, { key, versionId }: FoundManifest): Promise<ManifestRecord> {
   return JSON.parse((await readVersion(world, key, versionId)).toString("utf8"));
 }
 
@@ -64,6 +62,14 @@ export async function findBroken(world: EstateWorld, manifests: readonly FoundMa
     }
   }
   return faults;
+}
+
+/** What the operator's CLI says of every backup, newest first. */
+export async function readStandings(
+  world: EstateWorld,
+): Promise<{ readonly backupId: string; readonly standing: string }[]> {
+  const bucket = ["--vault-bucket", world.estate.vaultBucket];
+  return JSON.parse(await runCli(["list", "--json", "--limit", "1000", ...bucket], world.environment));
 }
 
 async function readVersion(world: EstateWorld, key: string, versionId: string): Promise<Buffer> {
