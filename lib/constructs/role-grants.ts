@@ -1,6 +1,7 @@
 import { Aws } from "aws-cdk-lib";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
+import type { Purpose } from "../../lambda/engine/sources/source.ts";
 import type { Grant } from "./grant.ts";
 import { executionArns, type MachineName, machineArn } from "./names.ts";
 import type { EstateStores } from "./stores.ts";
@@ -17,7 +18,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  *
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
- * | writer | manifests, sets | data, manifests, sets | claims, runs | yes |
+ * | writer | manifests, sets | data, manifests, sets | claims, runs | but those for restoring |
  * | checker | data, manifests, verifications | verifications | | |
  * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
@@ -34,7 +35,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         useVaultKey(stores),
         ...changeState(stores, ["claims", "runs"]),
         seeExecutions(estate),
-        openSources(estate),
+        openSources(estate, "read"),
         answer(estate, ["backup"]),
       ];
     case "checker":
@@ -62,7 +63,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         ...changeState(stores, ["claims", "runs"]),
         putState(stores, ["approvals"]),
         seeExecutions(estate),
-        openSources(estate),
+        openSources(estate, "write"),
         answer(estate, ["recover"]),
       ];
     case "approver":
@@ -190,25 +191,29 @@ function answer(estate: Estate, machines: readonly MachineName[]): Grant {
 }
 
 /** To open sources a role needs the host's key and the sources' own secrets. */
-function openSources(estate: Estate): Grant {
+function openSources(estate: Estate, purpose: Purpose): Grant {
   return {
     actions: ["secretsmanager:GetSecretValue"],
-    resources: secretReferences(estate).map((reference) => secretArn(estate, reference)),
+    resources: secretReferences(estate, purpose).map((reference) => secretArn(estate, reference)),
     why: "Opens the sources on the host.",
   };
 }
 
-/** Every secret that the estate names, once each: the host's key, and fields of sources that end in `Secret`. */
-export function secretReferences(estate: Estate): string[] {
-  const ofSources = Object.values(estate.sources).flatMap((source) => secretsIn(source.config));
+/**
+ * Every secret that the estate names, once each: the host's key, and fields of sources that end in `Secret`. Those
+ * that begin with `restore` are left out for who only reads: what can write is not for the nightly work.
+ */
+export function secretReferences(estate: Estate, purpose: Purpose): string[] {
+  const ofSources = Object.values(estate.sources).flatMap((source) => secretsIn(source.config, purpose));
   return [...new Set([estate.host.keySecret, ...ofSources])].sort();
 }
 
-function secretsIn(value: unknown): string[] {
+function secretsIn(value: unknown, purpose: Purpose): string[] {
   if (value === null || typeof value !== "object") return [];
-  return Object.entries(value).flatMap(([field, item]) =>
-    field.endsWith("Secret") && typeof item === "string" ? [item] : secretsIn(item),
-  );
+  return Object.entries(value).flatMap(([field, item]) => {
+    if (!field.endsWith("Secret") || typeof item !== "string") return secretsIn(item, purpose);
+    return purpose === "read" && field.startsWith("restore") ? [] : [item];
+  });
 }
 
 /** A name becomes an ARN pattern whose six `?` stand for the random ending that Secrets Manager adds. */

@@ -247,7 +247,7 @@ function openSession(port: number): Promise<Session> {
     secret: () => Promise.reject(new Error("the bench has no secrets")),
     progress: () => {},
   };
-  return mongodb.open({ reach: { via: "direct", host: "127.0.0.1", port } }, context);
+  return mongodb.open({ reach: { via: "direct", host: "127.0.0.1", port } }, context, "write");
 }
 
 let startedAt = performance.now();

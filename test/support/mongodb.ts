@@ -59,7 +59,7 @@ export function configFor(mongod: Pick<Mongod, "host" | "port">): MongodbConfig 
 
 /** An open session on a server without access control. */
 export function openSession(mongod: Mongod, signal = new AbortController().signal): Promise<Session> {
-  return mongodb.open(configFor(mongod), makeContext(signal));
+  return mongodb.open(configFor(mongod), makeContext(signal), "write");
 }
 
 /** A dump held in memory. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
-import { secretReferences } from "../../lib/constructs/role-grants.ts";
+import { roleGrants, secretReferences } from "../../lib/constructs/role-grants.ts";
+import type { EstateStores } from "../../lib/constructs/stores.ts";
 import { makeEstate } from "../support/estate.ts";
 import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";
 
@@ -177,7 +178,17 @@ describe("roles", () => {
         b: { ...source, config: { secretive: "no", countSecret: 4 } },
       },
     });
-    expect(secretReferences(estate)).toEqual([arn, "demo/host-key"]);
+    expect(secretReferences(estate, "read")).toEqual([arn, "demo/host-key"]);
+  });
+
+  test("the secret of who restores is for the restorer alone", () => {
+    const config = { passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" };
+    const estate = makeEstate({ sources: { a: { kind: "x", compute: "lambda", config } } });
+    const granted = (role: "writer" | "restorer") =>
+      JSON.stringify(roleGrants(role, estate, {} as EstateStores));
+    expect(granted("writer")).toContain("demo/read");
+    expect(granted("writer")).not.toContain("demo/restore");
+    expect(granted("restorer")).toContain("demo/restore");
   });
 
   test("a machine calls exactly the functions and tasks that its definition names", () => {

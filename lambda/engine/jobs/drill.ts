@@ -120,7 +120,14 @@ async function openDrillServer(attempt: Attempt, progress: ProgressTracker): Pro
   const deadline = services.clock.now().getTime() + DRILL_SERVER_WAIT_MS;
   for (;;) {
     try {
-      const opened = await openOn(directHost(), source, config, services, progress, signal);
+      const opened = await openOn(
+        directHost(),
+        source,
+        { config, purpose: "write" },
+        services,
+        progress,
+        signal,
+      );
       await probeOrClose(opened);
       return opened;
     } catch (error) {

@@ -42,7 +42,7 @@ export async function dump(
     startedAt,
   );
   using progress = trackProgress(`dump of ${source}`, services.log);
-  await using opened = await openSource(source, services, progress, signal);
+  await using opened = await openSource(source, "read", services, progress, signal);
   const reading = opened.session.dump({ proof: request.drillDue ? "end-state" : "as-read" });
   const store = (item: DumpItem, either: AbortSignal) =>
     storeItem(item, { request, backupId, lifetimes, services, progress }, either);

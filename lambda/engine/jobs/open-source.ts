@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { ConfigError } from "../model/errors.ts";
-import type { Session, Source } from "../sources/source.ts";
+import type { Purpose, Session, Source } from "../sources/source.ts";
 import type { ProgressTracker } from "./progress.ts";
 import { type Services, sourceConfigOf } from "./services.ts";
 
@@ -13,6 +13,7 @@ export interface OpenSource extends AsyncDisposable {
 /** Connects to the host and opens the named source on it. Throws `RefusedError` for a name that is not there. */
 export async function openSource(
   name: string,
+  purpose: Purpose,
   services: Services,
   progress: ProgressTracker,
   signal: AbortSignal,
@@ -27,7 +28,7 @@ export async function openSource(
     );
   const host = await services.openHost(signal);
   try {
-    return await openOn(host, source, parsed.data, services, progress, signal);
+    return await openOn(host, source, { config: parsed.data, purpose }, services, progress, signal);
   } catch (error) {
     await host[Symbol.asyncDispose]();
     throw error;
@@ -38,19 +39,23 @@ export async function openSource(
 export async function openOn(
   host: Host,
   source: Source,
-  config: unknown,
+  { config, purpose }: { readonly config: unknown; readonly purpose: Purpose },
   services: Services,
   progress: ProgressTracker,
   signal: AbortSignal,
 ): Promise<OpenSource> {
-  const session = await source.open(config, {
-    signal,
-    clock: services.clock,
-    random: services.random,
-    host,
-    secret: (reference) => services.secret(reference, signal),
-    progress: (event) => progress.enter(event.phase, event.name),
-  });
+  const session = await source.open(
+    config,
+    {
+      signal,
+      clock: services.clock,
+      random: services.random,
+      host,
+      secret: (reference) => services.secret(reference, signal),
+      progress: (event) => progress.enter(event.phase, event.name),
+    },
+    purpose,
+  );
   return {
     session,
     source,

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Reach } from "../host/host.ts";
 import { type Connection, connect } from "../mongodb/connect.ts";
 import { MongodbSession } from "../mongodb/session.ts";
-import type { Context, Session, Source } from "./source.ts";
+import type { Context, Purpose, Session, Source } from "./source.ts";
 
 const port = z.int().min(1).max(65535).default(27017);
 const reachSchema = z.discriminatedUnion("via", [
@@ -11,21 +11,30 @@ const reachSchema = z.discriminatedUnion("via", [
   z.strictObject({ via: z.literal("direct"), host: z.string().min(1), port }),
 ]);
 
-const mongodbConfigSchema = z.strictObject({
-  reach: reachSchema,
-  user: z.string().min(1).optional(),
-  /** Name or ARN of the secret that holds the password. */
-  passwordSecret: z.string().min(1).optional(),
-  authSource: z.string().min(1).optional(),
-  tls: z
-    .strictObject({
-      /** A file beside the worker; without it the system's certificate authorities are trusted. */
-      caFile: z.string().min(1).optional(),
-      /** The name on the certificate where it is not the address, as behind a tunnel. */
-      serverName: z.string().min(1).optional(),
-    })
-    .optional(),
-});
+const mongodbConfigSchema = z
+  .strictObject({
+    reach: reachSchema,
+    user: z.string().min(1).optional(),
+    /** Name or ARN of the secret that holds the password. */
+    passwordSecret: z.string().min(1).optional(),
+    /** As whom a restore logs in, where that is not `user`. */
+    restoreUser: z.string().min(1).optional(),
+    restorePasswordSecret: z.string().min(1).optional(),
+    authSource: z.string().min(1).optional(),
+    tls: z
+      .strictObject({
+        /** A file beside the worker; without it the system's certificate authorities are trusted. */
+        caFile: z.string().min(1).optional(),
+        /** The name on the certificate where it is not the address, as behind a tunnel. */
+        serverName: z.string().min(1).optional(),
+      })
+      .optional(),
+  })
+  .refine(
+    ({ restoreUser, restorePasswordSecret }) =>
+      (restoreUser === undefined) === (restorePasswordSecret === undefined),
+    { path: ["restorePasswordSecret"], message: "restoreUser and restorePasswordSecret, or neither of them" },
+  );
 export type MongodbConfig = z.infer<typeof mongodbConfigSchema>;
 
 /** MongoDB 5 to 8, replica set or standalone. A standalone keeps no log: its dump is not one moment. */
@@ -45,17 +54,17 @@ export const mongodb: Source<MongodbConfig> = {
   drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
 };
 
-async function open(config: MongodbConfig, context: Context): Promise<Session> {
+async function open(config: MongodbConfig, context: Context, purpose: Purpose): Promise<Session> {
   const reached = await context.host.reach(config.reach satisfies Reach);
   const close = async () => reached[Symbol.asyncDispose]();
   try {
-    const password =
-      config.passwordSecret === undefined ? undefined : await context.secret(config.passwordSecret);
+    const { user, passwordSecret } = loginOf(config, purpose);
+    const password = passwordSecret === undefined ? undefined : await context.secret(passwordSecret);
     const connection = await connect(
       {
         host: reached.host,
         port: reached.port,
-        ...(config.user === undefined ? {} : { user: config.user }),
+        ...(user === undefined ? {} : { user }),
         ...(password === undefined ? {} : { password }),
         ...(config.authSource === undefined ? {} : { authSource: config.authSource }),
         ...(config.tls === undefined ? {} : { tls: config.tls }),
@@ -67,6 +76,11 @@ async function open(config: MongodbConfig, context: Context): Promise<Session> {
     await close();
     throw error;
   }
+}
+
+function loginOf(config: MongodbConfig, purpose: Purpose): Pick<MongodbConfig, "user" | "passwordSecret"> {
+  const { restoreUser: user, restorePasswordSecret: passwordSecret } = config;
+  return purpose === "write" && user !== undefined ? { user, passwordSecret } : config;
 }
 
 async function openSession(

@@ -110,6 +110,9 @@ export interface DrillServer {
   readonly command: readonly string[];
 }
 
+/** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
+export type Purpose = "read" | "write";
+
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
   readonly drill: DrillServer | "none";
@@ -118,11 +121,14 @@ export interface SourceNeeds {
 /** One kind of source: one file in this folder and one line in `registry.ts`. */
 export interface Source<Config = unknown> {
   readonly kind: string;
-  /** Used at synth and again at start. Fields that name secrets end in `Secret`. */
+  /**
+   * Used at synth and again at start. Fields that name secrets end in `Secret`; the writer of backups may not read
+   * those that begin with `restore`.
+   */
   readonly config: z.ZodType<Config>;
   readonly needs: SourceNeeds;
   /** Drivers are loaded in here only, so that synth never loads one. */
-  open(config: Config, context: Context): Promise<Session>;
+  open(config: Config, context: Context, purpose: Purpose): Promise<Session>;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
 }

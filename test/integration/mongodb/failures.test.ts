@@ -39,6 +39,7 @@ const openAs = (user: { name: string; password: string }, signal = never) =>
   mongodb.open(
     { ...configFor(server.mongod), user: user.name, passwordSecret: "password" },
     makeContext(signal, { password: user.password }),
+    "read",
   );
 
 const openCursors = async () =>
@@ -132,7 +133,7 @@ describe("a dump that is stopped", () => {
 
 it("a server that is not there is UNREACHABLE", async () => {
   const port = await findFreePort();
-  const opening = mongodb.open(configFor({ host: "127.0.0.1", port }), makeContext(never));
+  const opening = mongodb.open(configFor({ host: "127.0.0.1", port }), makeContext(never), "read");
   await expect(opening).rejects.toMatchObject({ name: "SourceError", code: "UNREACHABLE" });
 }, 30_000);
 

@@ -29,6 +29,7 @@ const openTarget = () =>
   mongodb.open(
     { ...configFor(target.mongod), user: RESTORER.name, passwordSecret: "password" },
     makeContext(new AbortController().signal, { password: RESTORER.password }),
+    "write",
   );
 
 async function dumpSource(): Promise<TakenDump> {

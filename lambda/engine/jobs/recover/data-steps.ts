@@ -45,7 +45,7 @@ export async function restoreBackup(
 ): Promise<StepAnswer> {
   const manifest = await readManifest(services.vault, plan.backup, signal);
   using progress = trackProgress(`restore of ${plan.source}`, services.log);
-  await using opened = await openSource(plan.source, services, progress, signal);
+  await using opened = await openSource(plan.source, "write", services, progress, signal);
   requireCompatible(manifest, (await opened.session.probe()).versions);
   const items = restoreItemsOf(services.vault, manifest, signal);
   return { ...(await opened.session.restore({ items, manifest, guard: "replace" })) };
@@ -64,7 +64,7 @@ export async function compareRestored(
   const startedAt = services.clock.now().toISOString();
   const manifest = await readManifest(services.vault, plan.backup, signal);
   using progress = trackProgress(`compare ${plan.source}`, services.log);
-  await using opened = await openSource(plan.source, services, progress, signal);
+  await using opened = await openSource(plan.source, "write", services, progress, signal);
   const restored = await opened.session.fingerprint({ like: manifest.fingerprint });
   const verdict = judgeReplayed(manifest, restored);
   const answer = { outcome: verdict.outcome, ...recordedDifferences(verdict) };

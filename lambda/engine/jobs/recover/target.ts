@@ -16,7 +16,7 @@ export async function lookAtTarget(
   const soon = AbortSignal.any([signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
   try {
     using progress = trackProgress(`look at ${source}`, services.log);
-    await using opened = await openSource(source, services, progress, soon);
+    await using opened = await openSource(source, "read", services, progress, soon);
     const facts = await opened.session.probe();
     if (facts.empty) return { overwrites: [] };
     const server = facts.versions.server ?? "of an unknown version";
