@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Estate } from "../engine/model/estate.ts";
 import { redact } from "../engine/model/redact.ts";
 
 /** Of `Step Functions Execution Status Change`, what is used. Source: AWS Step Functions, "Automating … with EventBridge". */
@@ -38,8 +39,11 @@ const NO_CAUSE: Readonly<Record<StatusChange["detail"]["status"], string>> = {
 /** Bytes that were changed, or a backup that does not restore, cannot wait until morning. */
 const CRITICAL = /IntegrityError|FINGERPRINT_DIFFERS|DIGEST_MISMATCH/;
 
-/** What is told of one failed execution: what failed, why, where to look, and the next command. Pure. */
-export function describeFailedExecution({ region, detail }: StatusChange): Alert {
+/** What is told of one failed execution: what failed, why, where to look, the next command, and who can help. Pure. */
+export function describeFailedExecution(
+  { region, detail }: StatusChange,
+  contacts: Estate["contacts"],
+): Alert {
   const machine = detail.stateMachineArn.split(":").at(-1) ?? "";
   const error = detail.error ?? detail.status;
   const cause = String(redact(detail.cause ?? NO_CAUSE[detail.status])).slice(0, CAUSE_CHARACTERS);
@@ -57,6 +61,7 @@ export function describeFailedExecution({ region, detail }: StatusChange): Alert
       ...(detail.input ? [`Input: ${String(redact(detail.input))}`] : []),
       `Console: https://${region}.console.aws.amazon.com/states/home?region=${region}#/v2/executions/details/${detail.executionArn}`,
       `Next: ${nextCommand(detail)}`,
+      ...contacts.map(({ level, name, reach }) => `${level}: ${name}, ${reach}`),
     ].join("\n"),
     attributes: {
       severity,

@@ -1,14 +1,12 @@
 import { z } from "zod";
 import { WORKER_ROLES } from "../engine/jobs/job-table.ts";
 import { ConfigError } from "../engine/model/errors.ts";
-import { estateSchema } from "../engine/model/estate.ts";
+import { type Estate, estateSchema } from "../engine/model/estate.ts";
 
 const stateSchema = z.object({ STATE_BUCKET: z.string().min(1) });
 
 const environmentSchema = stateSchema.extend({
   VAULT_BUCKET: z.string().min(1),
-  /** Put in place by the bundler; see `readEnvironment`. */
-  ESTATE_CONFIG: z.string().min(1),
   DRILL_HOST: z.string().min(1).optional(),
   DRILL_PORT: z.coerce.number().int().min(1).max(65535).optional(),
   JOB_REQUEST: z.string().optional(),
@@ -19,19 +17,18 @@ const publisherSchema = stateSchema.extend({ ALERT_TOPIC_ARN: z.string().min(1) 
 
 /** What a worker learns from its environment. Throws `ConfigError` INVALID_ENVIRONMENT that names every fault. */
 export function readEnvironment() {
-  // The bundler replaces this very expression by the resolved estate; it is no variable of the environment then.
-  const config = process.env.ESTATE_CONFIG;
-  const { ESTATE_CONFIG, ...environment } = parse(environmentSchema, {
-    ...process.env,
-    ESTATE_CONFIG: config,
-  });
-  return { ...environment, estate: parse(estateSchema, parseJson(ESTATE_CONFIG)) };
+  return { ...parse(environmentSchema, process.env), estate: readEstate() };
 }
 export type Environment = ReturnType<typeof readEnvironment>;
 
 /** What the publisher of failures needs. */
 export function readPublisherEnvironment() {
-  return parse(publisherSchema, process.env);
+  return { ...parse(publisherSchema, process.env), estate: readEstate() };
+}
+
+/** The bundler replaces this very expression by the resolved estate; it is no variable of the environment then. */
+function readEstate(): Estate {
+  return parse(estateSchema, parseJson(process.env.ESTATE_CONFIG ?? ""));
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Services } from "../engine/jobs/services.ts";
 import { makeState } from "../engine/jobs/world.ts";
 import { VaultError } from "../engine/model/errors.ts";
+import type { Estate } from "../engine/model/estate.ts";
 import type { Clock } from "../engine/model/ids.ts";
 import { keys } from "../engine/model/keys.ts";
 import { type Alert, describeFailedExecution, statusChangeSchema } from "./alert.ts";
@@ -23,6 +24,7 @@ const noticeSchema = z.strictObject({
 interface PublisherServices {
   readonly state: Services["state"];
   readonly clock: Clock;
+  readonly contacts: Estate["contacts"];
   publish(alert: Alert): Promise<void>;
 }
 
@@ -39,7 +41,7 @@ export async function publishOnce(
   const { executionArn } = event.detail;
   const key = keys.alert(createHash("sha256").update(executionArn).digest("hex"));
   if ((await claimNotice(key, executionArn, services, signal)) === "sent") return "published-before";
-  await services.publish(describeFailedExecution(event));
+  await services.publish(describeFailedExecution(event, services.contacts));
   const mine = await services.state.read(key, signal);
   const at = services.clock.now().toISOString();
   await services.state.replace(key, { executionArn, state: "sent", at }, mine?.etag ?? "", signal);
@@ -71,6 +73,7 @@ export async function publisher(event: unknown): Promise<string> {
   const services: PublisherServices = {
     state: makeState(environment.STATE_BUCKET),
     clock: { now: () => new Date() },
+    contacts: environment.estate.contacts,
     publish: (alert) => publish(client, environment.ALERT_TOPIC_ARN, alert),
   };
   return await publishOnce(event, services, AbortSignal.timeout(SENDING_MS));

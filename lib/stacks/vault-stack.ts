@@ -27,7 +27,6 @@ export class VaultStack extends Stack {
     operationsKey.allowAlerts();
     const accessLogs = new AccessLogBucket(this, "AccessLogs");
     const vault = new VaultBucket(this, "Vault", { estate, names, key: vaultKey, accessLogs });
-    vault.cfnBucket.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
     new Replication(this, "Replication", { estate, names, source: vault, sourceKey: vaultKey });
     const state = new StateBucket(this, "State", { key: operationsKey, accessLogs });
     new KeyAdmin(this, "KeyAdmin", {

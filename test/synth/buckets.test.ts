@@ -90,6 +90,10 @@ describe.each(["vault", "replica"] as const)("the locked bucket of the stack %s"
     });
   });
 
+  test("sends no events: nobody listens", () => {
+    expect(locked(name)).not.toHaveProperty("NotificationConfiguration");
+  });
+
   test("logs its accesses", () => {
     expect(locked(name).LoggingConfiguration).toMatchObject({ LogFilePrefix: expect.stringMatching(/\/$/) });
   });

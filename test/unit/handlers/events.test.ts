@@ -31,6 +31,7 @@ function makePublisher() {
   const services = {
     state: new MemoryState(),
     clock,
+    contacts: [{ level: "L2" as const, name: "Platform", reach: "+20 100 000 0000" }],
     publish: async (alert: Alert) => {
       alerts.push(alert);
     },
@@ -73,6 +74,7 @@ describe("the publisher of failures", () => {
       "ledger failed at dump",
       executionArn("one"),
       "Next: aws stepfunctions get-execution-history",
+      "L2: Platform, +20 100 000 0000",
     ])
       expect(alert?.text).toContain(part);
     expect(alert?.text).not.toContain("planted-secret");
