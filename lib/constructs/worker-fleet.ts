@@ -31,6 +31,9 @@ export interface WorkerFleetProps {
   readonly drillServers: Readonly<Record<string, DrillServer>>;
 }
 
+/** Docker's official images in Amazon's registry: Docker's own refuses unnamed pulls beyond a limit an address. */
+const OFFICIAL_IMAGES = "public.ecr.aws/docker/library";
+
 /** Every worker of the estate: a function and a task definition per role, a drill task per source and major version. */
 export class WorkerFleet extends Construct {
   readonly bindings: MachineBindings;
@@ -120,7 +123,7 @@ export class WorkerFleet extends Construct {
           server.majors.map((major) => [
             major,
             add("drill", `DrillTask-${source}-${major}`, `drill-${source}-${major.replaceAll(".", "-")}`, {
-              image: `${server.image}:${major}`,
+              image: `${OFFICIAL_IMAGES}/${server.image}:${major}`,
               port: server.port,
               command: server.command,
             }),

@@ -93,14 +93,20 @@ describe("tasks", () => {
   test("a drill has the server of the source's major version beside it, and knows its address", () => {
     const [worker, server, ...others] = containers("demo-drill-mongodb-7");
     expect(others).toEqual([]);
-    expect(server).toMatchObject({ Image: "mongo:7", Command: MONGO_DRILL.command, Essential: true });
+    expect(server).toMatchObject({
+      Image: "public.ecr.aws/docker/library/mongo:7",
+      Command: MONGO_DRILL.command,
+      Essential: true,
+    });
     expect(worker?.Environment).toEqual(
       expect.arrayContaining([
         { Name: "DRILL_HOST", Value: "127.0.0.1" },
         { Name: "DRILL_PORT", Value: "27018" },
       ]),
     );
-    expect(containers("demo-drill-mongodb-6")[1]).toMatchObject({ Image: "mongo:6" });
+    expect(containers("demo-drill-mongodb-6")[1]).toMatchObject({
+      Image: "public.ecr.aws/docker/library/mongo:6",
+    });
   });
 
   test("nothing calls a task: its security group has no way in", () => {

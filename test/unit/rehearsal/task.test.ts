@@ -4,7 +4,11 @@ import { playImage } from "../../../rehearsal/agent/image.ts";
 import { planTask, withRealPort } from "../../../rehearsal/agent/task.ts";
 
 const worker = { name: "worker", image: "public.ecr.aws/lambda/nodejs:24", entryPoint: ["node", "-e", "1"] };
-const server = { name: "drill-server", image: "mongo:7", command: ["mongod", "--port", "27018"] };
+const server = {
+  name: "drill-server",
+  image: "public.ecr.aws/docker/library/mongo:7",
+  command: ["mongod", "--port", "27018"],
+};
 
 function taskWith(request: object): Task {
   const environment = [{ name: "JOB_REQUEST", value: JSON.stringify(request) }];
