@@ -21,7 +21,8 @@ export const EMPTY_DOCUMENT: Buffer = makeDocument([]);
 /** Names of the databases that hold data, in order. */
 export async function listDatabases(connection: Connection): Promise<{ name: string; bytes: number }[]> {
   const reply = await connection.run("Listing databases", () =>
-    connection.client.db("admin").command({ listDatabases: 1 }),
+    // Left unsaid, the server hides what the user may not read, and a backup would silently lack it.
+    connection.client.db("admin").command({ listDatabases: 1, authorizedDatabases: false }),
   );
   const databases = reply.databases as { name: string; sizeOnDisk?: number }[];
   return databases

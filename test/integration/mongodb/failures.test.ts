@@ -56,6 +56,14 @@ describe("with access control", () => {
     expect(summary.fingerprint["admin.system.users"]).toMatchObject({ kind: "users", count: 2 });
   });
 
+  it("a user who may see only some databases is refused, and does not take them for all", async () => {
+    const clerk = { name: "clerk", password: "x", roles: [{ role: "read", db: "shop" }] };
+    await client.db("admin").command({ createUser: clerk.name, pwd: clerk.password, roles: clerk.roles });
+    await using session = await openAs(clerk);
+    await expect(session.fingerprint()).rejects.toMatchObject({ name: "SourceError", code: "AUTH_FAILED" });
+    await client.db("admin").command({ dropUser: clerk.name });
+  });
+
   it("a restore gives the users back, and keeps the one as whom it runs", async () => {
     await client.db("admin").command({ createUser: "clerk", pwd: "x", roles: ["root"] });
     const small = async () => {
