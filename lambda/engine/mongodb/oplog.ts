@@ -24,11 +24,16 @@ export function toTimestamp(connection: Connection, time: OplogTime): Timestamp 
   return new connection.driver.BSON.Timestamp({ t: time.seconds, i: time.ordinal });
 }
 
-/** Whether the server keeps an oplog, that is, belongs to a replica set. */
+/** Whether the server keeps an oplog, that is, belongs to a replica set. Throws UNSUPPORTED for a sharded cluster. */
 export async function hasOplog(connection: Connection): Promise<boolean> {
   const hello = await connection.run("Asking for the replica set", () =>
     connection.client.db("admin").command({ hello: 1 }),
   );
+  if (hello.msg === "isdbgrid")
+    throw new SourceError(
+      "UNSUPPORTED",
+      "The server is a mongos: got a sharded cluster, expected a replica set or a standalone. Its shards, and how they are divided, would be lost; use a tool for sharded clusters.",
+    );
   return typeof hello.setName === "string";
 }
 

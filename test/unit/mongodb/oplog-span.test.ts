@@ -1,7 +1,7 @@
 import { BSON } from "mongodb";
 import { expect, it } from "vitest";
 import type { Connection } from "../../../lambda/engine/mongodb/connect.ts";
-import { checkReached, findStart } from "../../../lambda/engine/mongodb/oplog.ts";
+import { checkReached, findStart, hasOplog } from "../../../lambda/engine/mongodb/oplog.ts";
 
 const at = (seconds: number) => new BSON.Timestamp({ t: seconds, i: 1 });
 
@@ -31,3 +31,19 @@ it("a span whose last entry was not read is a gap, and one that was read to its 
       expect.objectContaining({ code: "OPLOG_GAP", message: expect.stringContaining("7:2") }),
     );
 });
+
+it.each([
+  ["a member of a replica set", { setName: "rs0" }, true],
+  ["a standalone", {}, false],
+])("%s is known by its answer to hello", async (_, answer, expected) => {
+  expect(await hasOplog(answering(answer))).toBe(expected);
+});
+
+it("a sharded cluster is refused: through a mongos it looks like a standalone", async () => {
+  await expect(hasOplog(answering({ msg: "isdbgrid" }))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+});
+
+function answering(hello: object): Connection {
+  const client = { db: () => ({ command: async () => hello }) };
+  return { client, run: (_: string, work: () => Promise<unknown>) => work() } as unknown as Connection;
+}
