@@ -6,7 +6,8 @@ export class SecretMask {
   readonly #values = new Set<string>();
 
   remember(value: string): void {
-    for (const part of [value, encodeURIComponent(value)])
+    // As it is, in a URI, and inside the JSON of a log line.
+    for (const part of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
       if (part.length >= SHORTEST_SECRET) this.#values.add(part);
   }
 
