@@ -11,7 +11,7 @@ import {
 } from "../model/requests.ts";
 import { coveringCadence, lastOccurrence } from "../model/schedule.ts";
 import { CLAIM_ATTEMPTS_LIMIT, claimSource, contended, mayStillRun, releaseSource } from "./claims.ts";
-import { policyOf, runIdOf, type Services, sourceConfigOf } from "./services.ts";
+import { isDrillDue, policyOf, runIdOf, type Services, sourceConfigOf } from "./services.ts";
 
 type ClaimRequest = z.infer<typeof claimRequestSchema>;
 
@@ -143,7 +143,6 @@ async function claimSources(
 }
 
 function describe(name: string, request: ClaimRequest, services: Services): ClaimedSource {
-  const { kind, compute } = sourceConfigOf(services.estate, name);
-  const { drill } = policyOf(services.estate, request.cadence);
-  return { source: name, compute, drillDue: drill && services.sourceOf(kind).needs.drill !== "none" };
+  const { compute } = sourceConfigOf(services.estate, name);
+  return { source: name, compute, drillDue: isDrillDue(name, request.cadence, services) };
 }

@@ -6,7 +6,7 @@ import { requireCompatible } from "../compatibility.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
-import type { Services } from "../services.ts";
+import { isDrillDue, type Services } from "../services.ts";
 import { writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
 
@@ -19,7 +19,9 @@ export async function checkChosenBackup(
   services: Services,
   signal: AbortSignal,
 ): Promise<StepAnswer> {
-  const request = { job: "check", backup: plan.backup, drillDue: false } as const;
+  // As due as it was: a backup whose drill never ran does not become verified by being recovered.
+  const drillDue = isDrillDue(plan.source, plan.backup.cadence, services);
+  const request = { job: "check", backup: plan.backup, drillDue } as const;
   try {
     return { ...(await check(request, services, signal)) };
   } catch (error) {
