@@ -62,7 +62,7 @@ function glacierFaults(cadence: Cadence, policy: CadencePolicy): Fault[] {
     {
       path: ["cadences", cadence, "keep"],
       got: `${policy.retainDays} days`,
-      expected: `at least ${GLACIER_MINIMUM_DAYS} days in glacier: objects move there on day 0, and AWS bills ${GLACIER_MINIMUM_DAYS} days in any case`,
+      expected: `at least ${GLACIER_MINIMUM_DAYS} days in glacier: AWS bills ${GLACIER_MINIMUM_DAYS} days in any case`,
       remedy: `Raise keep to ${GLACIER_MINIMUM_DAYS} days, or write storage: standard.`,
     },
   ];

@@ -14,7 +14,7 @@ const RECORD_PREFIXES = ["manifests", "sets", "verifications", "drills"] as cons
  *
  * | prefix | ends after | tier |
  * |---|---|---|
- * | `data/<cadence>/` | retainDays + fullEveryDays, as a later manifest may refer to it | Glacier on day 0 where the cadence says so |
+ * | `data/<cadence>/` | retainDays + fullEveryDays, as a later manifest may refer to it | Glacier on day 1 where the cadence says so |
  * | `manifests/`, `sets/`, `verifications/`, `drills/` `<cadence>/` | retainDays | standard: they are listed and read |
  * | `recoveries/` | a year, or the longest lock | standard |
  */
@@ -34,13 +34,21 @@ export function vaultLifecycle(estate: Estate): LifecycleRule[] {
   ];
 }
 
+/**
+ * Day 0 ends at the next midnight UTC, which may come before the check and the drill of a backup of 01:00 in Berlin or
+ * Cairo. `keep` is at least 90 days and data lives `fullEvery` longer, so Glacier's 90 billed days are used all the same.
+ */
+const GLACIER_AFTER_DAYS = 1;
+
 function cadenceRules(cadence: Cadence, policy: CadencePolicy, fullEveryDays: number): LifecycleRule[] {
   const data = expire(`data-${cadence}`, `data/${cadence}/`, policy.retainDays + fullEveryDays);
   const records = RECORD_PREFIXES.map((prefix) =>
     expire(`${prefix}-${cadence}`, `${prefix}/${cadence}/`, policy.retainDays),
   );
   if (policy.storage === "standard") return [data, ...records];
-  const transitions = [{ storageClass: StorageClass.GLACIER, transitionAfter: Duration.days(0) }];
+  const transitions = [
+    { storageClass: StorageClass.GLACIER, transitionAfter: Duration.days(GLACIER_AFTER_DAYS) },
+  ];
   return [{ ...data, transitions }, ...records];
 }
 

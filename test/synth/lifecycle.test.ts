@@ -34,9 +34,9 @@ describe.each(Object.entries(estate.cadences))("of the cadence %s", (cadence, po
     },
   );
 
-  test("only data goes to Glacier, on day 0, where the configuration says so", () => {
+  test("only data goes to Glacier, on day 1, after its check and drill, where the configuration says so", () => {
     const transitions =
-      policy.storage === "glacier" ? [{ StorageClass: "GLACIER", TransitionInDays: 0 }] : undefined;
+      policy.storage === "glacier" ? [{ StorageClass: "GLACIER", TransitionInDays: 1 }] : undefined;
     expect(ruleOf(`data/${cadence}/`)?.Transitions).toEqual(transitions);
   });
 
