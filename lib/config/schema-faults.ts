@@ -31,8 +31,7 @@ function flatten(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 
 function toFaults(issue: z.core.$ZodIssue, root: SchemaNode, value: unknown, at: Path): Fault[] {
   const inner = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => unknownKey(key, inner, root, value, at));
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, inner, root, at));
   const node = nodeAt(root, inner);
   const got = valueAt(value, inner);
   const expected =
@@ -49,13 +48,14 @@ function toFaults(issue: z.core.$ZodIssue, root: SchemaNode, value: unknown, at:
   ];
 }
 
-function unknownKey(key: string, inner: Path, root: SchemaNode, value: unknown, at: Path): Fault {
+function unknownKey(key: string, inner: Path, root: SchemaNode, at: Path): Fault {
   const known = knownKeys(nodeAt(root, inner));
   const meant = nearest(key, known);
   const path = [...inner, key];
   return {
     path: [...at, ...path],
-    got: `the unknown key ${key}: ${show(valueAt(value, path), path)}`,
+    // Without its value: it may be a secret under a name that nobody thought of.
+    got: `the unknown key ${key}`,
     expected: `one of ${known.join(", ")}`,
     remedy: meant === undefined ? `Remove ${key}.` : `Did you mean ${meant}?`,
   };

@@ -186,6 +186,12 @@ describe("a secret in clear", () => {
     expect(messageOf(changes)).not.toContain(value);
   });
 
+  it("under a name that nobody thought of is not repeated either: of an unknown key only the name is told", () => {
+    const message = messageOf({ sources: { mongodb: { ...VALID.sources.mongodb, parola: "abc9" } } });
+    expect(message).toContain("the unknown key parola");
+    expect(message).not.toContain("abc9");
+  });
+
   it("is not seen in names and ARNs of secrets", () => {
     const arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:erp-AbCdEf";
     expect(faultsOf({ host: { ...VALID.host, keySecret: arn } })).toEqual([]);
