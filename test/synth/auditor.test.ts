@@ -21,7 +21,7 @@ describe("a lost backup cannot be missed", () => {
     );
     for (const alarm of alarms)
       expect(alarm).toMatchObject({
-        Threshold: 3600 + 3600,
+        Threshold: 3600 + 3600 + 1800,
         ComparisonOperator: "GreaterThanThreshold",
         Statistic: "Maximum",
         AlarmActions: TOPIC,

@@ -11,11 +11,15 @@ export const AUDIT_METRICS = {
   sourceDimension: "Source",
 } as const;
 
+type Zoned = Pick<Estate, "cadences" | "timeZone">;
+
 const MINUTE_SECONDS = 60;
+const MINUTE_MS = MINUTE_SECONDS * 1000;
 const DAY_MS = 86_400_000;
 /** Two months hold every meeting of a daily, a weekly and a monthly run. */
 const LOOK_AHEAD_DAYS = 70;
-const LOOK_FROM = Date.UTC(2026, 0, 1);
+/** Once in winter and once in summer, as clocks stand. */
+const LOOKS_FROM = [Date.UTC(2026, 0, 1), Date.UTC(2026, 6, 1)];
 /** A wall clock may stand back an hour between two backups. */
 const CLOCK_CHANGE_MINUTES = 60;
 
@@ -26,19 +30,20 @@ const CLOCK_CHANGE_MINUTES = 60;
  *
  * | schedules | grace |
  * |---|---|
- * | one by `everyMinutes` | its period: a higher cadence that takes a slot's place counts for it |
+ * | one by `everyMinutes` | its period, and how far into a period a higher cadence that takes its place may run |
  * | wall clocks only | the longest gap between dumps that are not covered by a higher cadence, and an hour for the clock change |
  */
-export function freshnessLimitSeconds(
-  estate: Pick<Estate, "cadences" | "timeZone" | "objectives">,
-): number | undefined {
+export function freshnessLimitSeconds(estate: Zoned & Pick<Estate, "objectives">): number | undefined {
   const scheduled = scheduledDumps(estate);
+  if (scheduled.length === 0) return undefined;
   const periods = scheduled.flatMap((cadence) => {
     const schedule = estate.cadences[cadence]?.schedule;
     return schedule !== undefined && "everyMinutes" in schedule ? [longestGapMinutes(schedule)] : [];
   });
-  if (scheduled.length === 0) return undefined;
-  const graceMinutes = periods.length > 0 ? Math.min(...periods) : longestWallGapMinutes(estate, scheduled);
+  const graceMinutes =
+    periods.length > 0
+      ? longestPeriodMinutes(estate, scheduled, Math.min(...periods))
+      : longestWallGapMinutes(estate, scheduled);
   return estate.objectives.rpoSeconds + graceMinutes * MINUTE_SECONDS;
 }
 
@@ -47,26 +52,32 @@ function scheduledDumps({ cadences }: Pick<Estate, "cadences">): Cadence[] {
   return CADENCES.filter((cadence) => cadence !== "slice" && cadences[cadence]?.schedule !== undefined);
 }
 
-function longestWallGapMinutes(
-  estate: Pick<Estate, "cadences" | "timeZone">,
-  scheduled: readonly Cadence[],
-): number {
-  const moments = scheduled
-    .flatMap((cadence) => uncoveredRuns(estate, cadence))
-    .sort((left, right) => left - right);
-  const gapsMs = moments.slice(1).map((moment, index) => moment - (moments[index] ?? moment));
-  return Math.max(...gapsMs) / (MINUTE_SECONDS * 1000) + CLOCK_CHANGE_MINUTES;
+function longestPeriodMinutes(zoned: Zoned, scheduled: readonly Cadence[], period: number): number {
+  const runs = LOOKS_FROM.flatMap((from) => scheduled.flatMap((cadence) => wallRuns(zoned, cadence, from)));
+  const latenesses = runs.map((run) => (run / MINUTE_MS) % period);
+  return period + Math.max(0, ...latenesses);
 }
 
-function uncoveredRuns(estate: Pick<Estate, "cadences" | "timeZone">, cadence: Cadence): number[] {
-  const schedule = estate.cadences[cadence]?.schedule;
-  if (schedule === undefined) return [];
-  const end = LOOK_FROM + LOOK_AHEAD_DAYS * DAY_MS;
+function longestWallGapMinutes(zoned: Zoned, scheduled: readonly Cadence[]): number {
+  const gapsMs = LOOKS_FROM.flatMap((from) => {
+    const runs = scheduled
+      .flatMap((cadence) => wallRuns(zoned, cadence, from))
+      .sort((left, right) => left - right);
+    return runs.slice(1).map((run, index) => run - (runs[index] ?? run));
+  });
+  return Math.max(...gapsMs) / MINUTE_MS + CLOCK_CHANGE_MINUTES;
+}
+
+/** Runs by the wall clock, from that moment on, that no higher cadence makes unnecessary. */
+function wallRuns(zoned: Zoned, cadence: Cadence, from: number): number[] {
+  const schedule = zoned.cadences[cadence]?.schedule;
+  if (schedule === undefined || "everyMinutes" in schedule) return [];
+  const end = from + LOOK_AHEAD_DAYS * DAY_MS;
   const runs: number[] = [];
-  let at = nextOccurrence(schedule, estate.timeZone, new Date(LOOK_FROM));
+  let at = nextOccurrence(schedule, zoned.timeZone, new Date(from));
   while (at.getTime() < end) {
-    if (coveringCadence(estate, cadence, at) === undefined) runs.push(at.getTime());
-    at = nextOccurrence(schedule, estate.timeZone, at);
+    if (coveringCadence(zoned, cadence, at) === undefined) runs.push(at.getTime());
+    at = nextOccurrence(schedule, zoned.timeZone, at);
   }
   return runs;
 }

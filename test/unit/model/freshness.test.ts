@@ -38,6 +38,14 @@ describe("how old the newest verified backup may be", () => {
     expect(limitHours({ daily: late, weekly })).toBe(1 + 46 + 1);
   });
 
+  test("a daily run half an hour into the hour is as late as that for the hourly run whose place it takes", () => {
+    expect(limitHours({ hourly, daily: { ...policy, schedule: { at: "02:30" } } })).toBe(2.5);
+    const six = { ...policy, schedule: { everyMinutes: 360 } };
+    const cadences = { hourly: six, daily };
+    const limit = freshnessLimitSeconds(makeEstate({ cadences, timeZone: "Europe/Berlin" }));
+    expect(limit).toBe((1 + 6 + 1) * HOUR);
+  });
+
   test("the objective counts", () => {
     expect(limitHours({ hourly }, 900)).toBe(1.25);
   });
