@@ -22,7 +22,20 @@ ensure_mongod() {
 
 ensure_wine() {
   has_command wine && [ -e /usr/lib/wine/wine64 ] || has_command wine64 || install_system_packages wine wine64
+  ensure_wine_prefix
   found "mongod.exe $MONGOD_VERSION in .cache/mongod, run by wine"
+}
+
+# Several servers that start at once would each make the prefix, and trip over one another. Without a display wine
+# must not offer to install Mono and Gecko.
+ensure_wine_prefix() {
+  local prefix="$PWD/.cache/wine"
+  # The registry is written when the last of wine's processes ends.
+  [ ! -s "$prefix/system.reg" ] || return 0
+  installing "wine's own folder, .cache/wine"
+  WINEPREFIX="$prefix" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=" quietly timeout 120 wine wineboot --init &&
+    WINEPREFIX="$prefix" timeout 60 wineserver --wait && [ -s "$prefix/system.reg" ] ||
+    fail "wine could not make .cache/wine; remove that folder and run this again"
 }
 
 # Quick to give up where the vendor cannot be reached; the archive must have the digest that the vendor publishes.
