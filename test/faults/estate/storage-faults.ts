@@ -42,6 +42,12 @@ export function storageFaults(given: World): void {
     expect(standings).toMatchObject([{ standing: "damaged" }]);
   });
 
+  it("fails when one bit of an artifact is flipped on its way to S3", async () => {
+    const fault = { kind: "flip", atByte: 60, in: "request" } as const;
+    given().proxy.inject({ when: asks("PUT", "/data/", "invoices"), fault });
+    await expectFailedBackup(given(), { cadence: "weekly" }, /mongodb failed at dump: IntegrityError/);
+  });
+
   it("goes on after a burst of 503 from S3", async () => {
     const world = given();
     const before = world.proxy.struck();
