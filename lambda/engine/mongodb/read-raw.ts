@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientSession, Document, Timestamp } from "mongodb";
+import { SourceError } from "../model/errors.ts";
 import { type RawBatch, takeBatch } from "./bson.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connect.ts";
@@ -10,7 +12,7 @@ const LARGEST_BATCH_BYTES = 16 * 1024 * 1024;
 const BATCH_BYTES = 1024 * 1024;
 const LARGEST_BATCH_DOCUMENTS = 20_000;
 const FIRST_BATCH_DOCUMENTS = 100;
-/** A server that is gone has no cursor to kill. */
+/** How long the end of a reader waits for the server to let go of its cursor. */
 const KILL_TIMEOUT_MS = 2_000;
 
 export interface ReadOptions {
@@ -96,6 +98,7 @@ async function fetch(reader: Reader, cursorId: bigint): Promise<RawBatch> {
     planNext(reader, batch);
     return batch;
   } catch (error) {
+    if (error instanceof SourceError && error.code === "CONNECTION_LOST") reader.openCursor = 0n;
     budget.give(expectedBytes);
     throw error;
   }
@@ -138,10 +141,9 @@ async function close(reader: Reader, pending: Promise<RawBatch> | undefined): Pr
   if (reader.openCursor !== 0n) {
     const Long = connection.driver.BSON.Long;
     const command = { killCursors: namespace.collection, cursors: [Long.fromBigInt(reader.openCursor)] };
-    await connection.client
-      .db(namespace.database)
-      .command(command, { session, timeoutMS: KILL_TIMEOUT_MS })
-      .catch(() => {});
+    const killed = connection.client.db(namespace.database).command(command, { session });
+    // The driver would look for a server that is gone for longer than that.
+    await Promise.race([killed.catch(() => {}), sleep(KILL_TIMEOUT_MS, undefined, { ref: false })]);
   }
   await session.endSession().catch(() => {});
 }
