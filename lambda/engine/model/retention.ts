@@ -3,6 +3,7 @@ import type { CadencePolicy } from "./estate.ts";
 import type { Manifest } from "./manifest.ts";
 
 const DAY_MS = 86_400_000;
+const SECOND_MS = 1_000;
 
 /** Until when nobody may delete an object, and when lifecycle ends it. */
 export interface Lifetime {
@@ -18,12 +19,14 @@ export interface Lifetimes {
 
 /**
  * The lifetimes of what a run stores, counted from `from`, its start. Days are 24 hours; lifecycle acts at the midnight
- * UTC after `expiresAt`, never before.
+ * UTC after `expiresAt`, never before. Moments are whole seconds, rounded up: a lock is written once with the upload and
+ * again after it, and a second date below the stored one would be refused as shorter.
  */
 export function planLifetimes(policy: CadencePolicy, fullEveryDays: number, from: Date): Lifetimes {
+  const start = new Date(Math.ceil(from.getTime() / SECOND_MS) * SECOND_MS);
   return {
-    manifest: lifetime(policy.lockDays, policy.retainDays, from),
-    data: lifetime(policy.lockDays + fullEveryDays, policy.retainDays + fullEveryDays, from),
+    manifest: lifetime(policy.lockDays, policy.retainDays, start),
+    data: lifetime(policy.lockDays + fullEveryDays, policy.retainDays + fullEveryDays, start),
   };
 }
 

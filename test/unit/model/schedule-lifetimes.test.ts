@@ -23,6 +23,14 @@ const manifest = (...artifacts: ReturnType<typeof artifact>[]) => ({
 });
 
 describe("lifetimes", () => {
+  it("names whole seconds, never earlier than asked", () => {
+    const { manifest } = planLifetimes(POLICY, 7, new Date(START.getTime() + 1));
+    expect(
+      manifest.lockedUntil.getTime() - planLifetimes(POLICY, 7, START).manifest.lockedUntil.getTime(),
+    ).toBe(1000);
+    expect(manifest.expiresAt.getUTCMilliseconds()).toBe(0);
+  });
+
   it("are those of the policy for the manifest, and a chain longer for the data", () => {
     expect(planLifetimes(POLICY, 7, START)).toEqual({
       manifest: {
