@@ -14,8 +14,8 @@ import { clearTarget } from "./target.ts";
 import { TouchedNamespaces } from "./touched.ts";
 import { insertRaw } from "./write-raw.ts";
 
-const PARALLEL_COLLECTIONS = 4;
-const BATCH = { bytes: 2 * 1024 * 1024, documents: 5_000 } as const;
+const PARALLEL_COLLECTIONS = 2;
+const BATCH = { bytes: 1024 * 1024, documents: 5_000 } as const;
 /** The first commands of a collection's batches may be on their way while the next is read. */
 const BATCHES_IN_FLIGHT = 2;
 
