@@ -8,7 +8,7 @@ import { type Namespace, nameOf } from "./names.ts";
 
 /** The server sends at most so much in one batch. */
 const LARGEST_BATCH_BYTES = 16 * 1024 * 1024;
-/** What a batch should have: measured fastest, since it stays in the processor's cache from the socket to the hash. */
+/** What a batch should have; larger ones were slower and took more memory, see docs/performance.md. */
 const BATCH_BYTES = 1024 * 1024;
 const LARGEST_BATCH_DOCUMENTS = 20_000;
 const FIRST_BATCH_DOCUMENTS = 100;
