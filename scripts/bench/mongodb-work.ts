@@ -21,6 +21,8 @@ export type Work =
       readonly port: number;
       readonly folder: string;
       readonly batchSize: number;
+      /** Whether documents are gathered before they are compressed, which the driver does not do by itself. */
+      readonly gathered: boolean;
     }
   | { readonly kind: "restore"; readonly port: number; readonly folder: string }
   | {
@@ -29,6 +31,8 @@ export type Work =
       readonly folder: string;
       readonly batchSize: number;
     };
+
+type DumpBaseline = Extract<Work, { kind: "dump-baseline" }>;
 
 export interface Measured {
   readonly seconds: number;
@@ -67,7 +71,7 @@ async function work(what: Work): Promise<number> {
     case "dump":
       return dump(what.port, what.folder);
     case "dump-baseline":
-      return dumpBaseline(what.port, what.folder, what.batchSize);
+      return dumpBaseline(what);
     case "restore":
       return restore(what.port, what.folder);
     case "restore-baseline":
@@ -125,18 +129,18 @@ async function store(body: AsyncIterable<Uint8Array>, file: string): Promise<num
 }
 
 /** What the driver offers: its raw cursor, into the same stages and the same sink, without fingerprints. */
-async function dumpBaseline(port: number, folder: string, batchSize: number): Promise<number> {
+async function dumpBaseline({ port, folder, batchSize, gathered }: DumpBaseline): Promise<number> {
   await using client = new MongoClient(uriOf(port));
   let bytes = 0;
   for (const name of COLLECTIONS) {
     const cursor = client.db(DATABASE).collection(name).find({}, { raw: true, batchSize });
     const documents = cursor as unknown as AsyncIterable<Uint8Array>;
-    bytes += await store(gather(documents), fileOf(folder, `baseline/${name}`));
+    bytes += await store(gathered ? gather(documents) : documents, fileOf(folder, `baseline/${name}`));
   }
   return bytes;
 }
 
-/** In favour of the baseline: a compressor that is called once a document is slower still. */
+/** A baseline that somebody has tuned: a compressor that is called once a document is slower. */
 async function* gather(documents: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;

@@ -55,10 +55,14 @@ export async function run({ sizeMb, runs }: { sizeMb: number; runs: number }): P
 async function measureDumps(source: Mongod, folder: string, runs: number): Promise<Row[]> {
   const { port } = source;
   const ours = () => inChild({ kind: "dump", port, folder: join(folder, "dump") });
-  const baseline = (batchSize: number) => () => inChild({ kind: "dump-baseline", port, folder, batchSize });
+  const baseline = (batchSize: number, gathered: boolean) => () =>
+    inChild({ kind: "dump-baseline", port, folder, batchSize, gathered });
   return interleave(runs, [
     ["dump", ours],
-    ...BATCH_SIZES.map((size) => [`dump, driver's raw cursor, batch ${size}`, baseline(size)] as const),
+    ...BATCH_SIZES.map(
+      (size) => [`dump, driver's raw cursor, batch ${size}`, baseline(size, false)] as const,
+    ),
+    [`raw cursor, gathered by hand, batch ${BATCH_SIZES[0]}`, baseline(BATCH_SIZES[0], true)],
   ]);
 }
 
@@ -119,6 +123,7 @@ async function measureOfficial(source: Mongod, target: Mongod, folder: string, r
     port: source.port,
     folder,
     batchSize: BATCH_SIZES[1],
+    gathered: true,
   });
   const archive = join(folder, "official.archive");
   const shell = async (command: string): Promise<Measured> => {
