@@ -47,6 +47,8 @@ export async function downloadBackup(
     concurrent: FILES_AT_ONCE,
     renderer: world.taskRenderer,
     exitOnError: true,
+    // Its own listener ends the process by 127; the command line ends by 130, after what was written whole.
+    registerSignalListeners: false,
   }).run();
   await writeFile(join(folder, "manifest.json"), encodeManifest(manifest));
   world.print(describe(results, folder, options.decompress === true, manifest));

@@ -14,7 +14,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   0    done
   1    AWS, the network or the execution failed
   2    the command line, the environment or estate.yaml is wrong
-  3    an objective is missed, or what was asked for is not there
+  3    an objective is missed, what was asked for is not there, or a run was skipped
   4    stored bytes are not what was written: a human has to look, now
   130  interrupted`;
 

@@ -118,6 +118,7 @@ function runCommand(world: CliWorld): Command {
     .option("--resume <runId>", "recover: go on with an earlier run")
     .option("--reason <text>", "recover: why, for the record")
     .option("--wait", "follow the execution to its end")
+    .option("--json", "with --wait: the output as the machine gave it")
     .option("--wait-minutes <number>", "follow it so long at most", parseCount, WAIT_DEFAULT_MINUTES)
     .action((machine: string, options) => runMachine(machine, options, world))
     .addHelpText("after", example("run recover --mode plan --wait", "run backup --source mongodb --wait"));

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { DescribeExecutionOutput, SFNClient } from "@aws-sdk/client-sfn";
+import { z } from "zod";
 import { RefusedError, throwIfAborted } from "../lambda/engine/model/errors.ts";
 import { EXIT } from "./exit-codes.ts";
 import { formatSeconds } from "./format.ts";
@@ -7,6 +8,18 @@ import { describeExecution, findMachine, listEnteredStates, startExecution } fro
 import type { CliWorld } from "./world.ts";
 
 const POLL_MS = 2_000;
+const OVERLAP = "skipped-overlap";
+
+/** What is shown of the outputs of backup and recover. */
+const outputSchema = z.looseObject({
+  plan: z.array(z.string()).optional(),
+  next: z.string().optional(),
+  report: z.looseObject({ text: z.string(), recordKey: z.string() }).optional(),
+  summary: z.string().optional(),
+  setKey: z.string().optional(),
+  outcome: z.string().optional(),
+  by: z.string().optional(),
+});
 
 export interface RunOptions {
   readonly region?: string;
@@ -19,10 +32,11 @@ export interface RunOptions {
   readonly resume?: string;
   readonly reason?: string;
   readonly wait?: boolean;
+  readonly json?: boolean;
   readonly waitMinutes: number;
 }
 
-/** Starts a machine of the estate; with `--wait` follows it to its end: exit code 1 unless it succeeded. */
+/** Starts a machine of the estate; with `--wait` follows it to its end: exit code 1 when it failed, 3 for an overlap. */
 export async function runMachine(machine: string, options: RunOptions, world: CliWorld): Promise<void> {
   const input = makeInput(machine, options);
   const estate = options.estate ?? world.env.BACKUP_ESTATE_NAME;
@@ -30,7 +44,21 @@ export async function runMachine(machine: string, options: RunOptions, world: Cl
   const machineArn = await findMachine(client, machine, estate, world.signal);
   const executionArn = await startExecution(client, machineArn, input, world.signal);
   world.print(executionArn);
-  if (options.wait) await follow(client, executionArn, options.waitMinutes, world);
+  if (options.wait) await follow(client, executionArn, options, world);
+}
+
+/** The output of an execution that succeeded, for a person: the plan line by line, or what its report says. */
+export function describeOutput(output: string): string {
+  const parsed = outputSchema.safeParse(JSON.parse(output));
+  if (!parsed.success) return output;
+  const { plan, next, report, summary, setKey, outcome, by } = parsed.data;
+  if (plan !== undefined) return [...plan, ...(next === undefined ? [] : [`Next: npx ${next}`])].join("\n");
+  if (report !== undefined) return `${report.text}\nRecord: ${report.recordKey}`;
+  if (summary !== undefined)
+    return [summary, ...(setKey === undefined ? [] : [`Record: ${setKey}`])].join("\n");
+  return outcome === OVERLAP
+    ? `Nothing was done: ${by ?? "another run"} still works. Start it again when that ended.`
+    : output;
 }
 
 /** The input of the machine: the JSON as it is, or made of the options. Throws `RefusedError` INPUT_INVALID. */
@@ -78,7 +106,7 @@ function parseInput(text: string): Record<string, unknown> {
 async function follow(
   client: SFNClient,
   executionArn: string,
-  waitMinutes: number,
+  { waitMinutes, json = false }: RunOptions,
   world: CliWorld,
 ): Promise<void> {
   const startedAt = world.now();
@@ -91,7 +119,7 @@ async function follow(
       world.tell(`${formatSeconds(Math.max(0, seconds)).padStart(8)}  ${state.name}`);
       seen = state.eventId;
     }
-    if (execution.status !== "RUNNING") return tellEnd(execution, world);
+    if (execution.status !== "RUNNING") return tellEnd(execution, json, world);
     if (world.now().getTime() >= endsAt) {
       world.tell(`The execution still runs after ${waitMinutes} minutes; it goes on without this command.`);
       return world.exitWith(EXIT.notMet);
@@ -100,10 +128,11 @@ async function follow(
   }
 }
 
-function tellEnd(execution: DescribeExecutionOutput, world: CliWorld): void {
-  const { status, output, error, cause } = execution;
+function tellEnd(execution: DescribeExecutionOutput, json: boolean, world: CliWorld): void {
+  const { status, output = "{}", error, cause } = execution;
   if (status === "SUCCEEDED") {
-    world.print(output ?? "{}");
+    world.print(json ? output : describeOutput(output));
+    if (outputSchema.safeParse(JSON.parse(output)).data?.outcome === OVERLAP) world.exitWith(EXIT.notMet);
     return;
   }
   world.tell(`The execution ended as ${status}${error ? `: ${error}` : ""}${cause ? `. ${cause}` : ""}`);

@@ -73,10 +73,15 @@ export function describeFailedExecution(
   };
 }
 
-function nextCommand({ stateMachineArn, executionArn, name, status }: StatusChange["detail"]): string {
+function nextCommand(detail: StatusChange["detail"]): string {
+  const { stateMachineArn, executionArn, name, status, error } = detail;
   const history = `aws stepfunctions get-execution-history --reverse-order --max-results 20 --execution-arn ${executionArn}`;
   if (!stateMachineArn.endsWith("-recover")) return history;
-  const resume = `aws stepfunctions start-execution --state-machine-arn ${stateMachineArn} --input '{"resume":"${name}","mode":"execute"}'`;
+  const start = `aws stepfunctions start-execution --state-machine-arn ${stateMachineArn} --input`;
+  // The same bytes fail again. A plan changes nothing, and names another backup.
+  if (error === "IntegrityError")
+    return `do not repeat it, keep everything, call L2. Plan another backup: ${start} '{"mode":"plan"}'`;
+  const resume = `${start} '{"resume":"${name}","mode":"execute"}'`;
   // No Catch runs then: nobody has said in what state the stack is.
   const warning = status === "FAILED" ? "" : "The app may be stopped and the data half restored. ";
   return `${warning}${resume}`;

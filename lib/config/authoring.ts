@@ -42,7 +42,6 @@ export const authoredCadenceSchema = z.strictObject({
     .union([z.enum(WEEKDAYS), z.int().min(1).max(28)])
     .meta({
       description: "weekly: a weekday such as sunday; monthly: a day from 1 to 28",
-      examples: ["sunday"],
     })
     .optional(),
   cron: text('a cron expression of five fields, e.g. "0 2 * * *"', "0 2 * * *").optional(),
@@ -71,7 +70,7 @@ const authoredHostSchema = z.strictObject({
   user: text("the SSH user of the backups", "backup"),
   hostKey: word(
     /^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$/,
-    "the host's public key as in known_hosts, key type and base64 (ssh-keyscan prints it)",
+    "the key type and the base64 of the host's public key: what ssh-keyscan prints, without the name before it",
     "ssh-ed25519 AAAAC3Nza…",
   ),
   keySecret: secret,

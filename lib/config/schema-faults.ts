@@ -34,18 +34,32 @@ function toFaults(issue: z.core.$ZodIssue, root: SchemaNode, value: unknown, at:
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, inner, root, at));
   const node = nodeAt(root, inner);
   const got = valueAt(value, inner);
-  const expected =
-    node?.description ?? issue.message.replace(/^Invalid input: expected (.+), received .+$/, "$1");
-  const example = node?.examples?.[0];
+  const expected = node?.description ?? expectedOf(issue, node);
   const name = [...at, ...inner].join(".");
   return [
     {
       path: [...at, ...inner],
       got: show(got, inner),
       expected,
-      remedy: `${got === undefined ? "Add" : "Correct"} ${name || "the file"}${example === undefined ? "" : `, e.g. ${String(inner.at(-1))}: ${String(example)}`}.`,
+      remedy: `${got === undefined ? "Add" : "Correct"} ${name || "the file"}${exampleOf(node, inner.at(-1))}.`,
     },
   ];
+}
+
+/** What a schema without a description expects, in words of an author. */
+function expectedOf(issue: z.core.$ZodIssue, node: SchemaNode | undefined): string {
+  const known = knownKeys(node);
+  if (issue.code === "invalid_type" && issue.expected === "object" && known.length > 0)
+    return `keys and values: ${known.join(", ")}`;
+  return issue.message
+    .replace(/^Invalid input: expected (.+), received .+$/, "$1")
+    .replace(/^Invalid discriminator value\. Expected (.+)$/, "one of $1");
+}
+
+function exampleOf(node: SchemaNode | undefined, key: string | number | undefined): string {
+  const example = node?.examples?.[0];
+  if (example === undefined) return "";
+  return typeof key === "number" ? `, e.g. ${String(example)}` : `, e.g. ${String(key)}: ${String(example)}`;
 }
 
 function unknownKey(key: string, inner: Path, root: SchemaNode, at: Path): Fault {

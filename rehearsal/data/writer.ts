@@ -28,22 +28,25 @@ const PAUSE_MS = 100;
 /**
  * Writes like a busy shop, until stopped: each entry moves money between two accounts and appends to
  * `erp.ledger` in one transaction. The list of entries is what a recovery is judged by: a recovered
- * database must hold exactly the entries up to its position, and the accounts must sum to 0.
+ * database must hold exactly the entries up to its position, and the accounts must sum to 0. `stop` throws what made
+ * it end before; once the signal is aborted its server is dying, and nothing is waited for.
  */
-export function startWriter(client: MongoClient): Writer {
+export function startWriter(client: MongoClient, signal: AbortSignal): Writer {
   const entries: WrittenEntry[] = [];
   const stopped = new AbortController();
+  const either = AbortSignal.any([signal, stopped.signal]);
   const loop = (async () => {
-    for (let n = 0; !stopped.signal.aborted; n += 1) {
+    for (let n = 0; !either.aborted; n += 1) {
       entries.push(await writeEntry(client, n));
-      await sleep(PAUSE_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
+      await sleep(PAUSE_MS, undefined, { signal: either }).catch(() => undefined);
     }
   })();
+  loop.catch(() => undefined); // `stop` tells it.
   return {
     entries,
     stop: async () => {
       stopped.abort();
-      await loop;
+      if (!signal.aborted) await loop;
     },
   };
 }

@@ -26,7 +26,7 @@ export function renderPage(report: Report, faults: readonly string[]): string {
 ${faults.length === 0 ? "" : `<ul>${faults.map((fault) => `<li>${escapeHtml(fault)}</li>`).join("")}</ul>`}
 <div class="figures">${renderFigures(report)}</div>
 <h2>Timeline</h2><table>${report.steps.map((step) => renderStep(step, report)).join("")}</table>
-<h2>Alerts received</h2>${renderList(report.alerts)}
+<h2>Alerts received</h2>${renderList(report.alerts.map(readAlert))}
 <h2>Left out, because the local AWS cannot show it</h2>${renderList(report.leftOut)}
 </body></html>
 `;
@@ -61,6 +61,12 @@ function renderStep(step: StepResult, report: Report): string {
 
 function renderFacts(facts: Readonly<Record<string, unknown>>): string {
   return `<details><summary>facts</summary><pre>${escapeHtml(JSON.stringify(facts, null, 2))}</pre></details>`;
+}
+
+/** An alert as its receiver reads it, subject and text; anything else as it is. */
+function readAlert(alert: unknown): unknown {
+  const { subject, message } = (alert ?? {}) as { subject?: unknown; message?: unknown };
+  return typeof subject === "string" && typeof message === "string" ? `${subject}\n\n${message}` : alert;
 }
 
 function renderList(items: readonly unknown[]): string {

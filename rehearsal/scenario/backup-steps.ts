@@ -14,10 +14,9 @@ export const scheduleStartsBackup: Step<World> = {
   run: async (world, say) => {
     const { sfn } = world.get("clients");
     say("waiting for the schedule to fire");
-    const first = await waitFor("a schedule to start the machine Backup", SCHEDULE_WAIT_SECONDS, async () => {
-      const executions = await listExecutions(sfn, world.get("estate").machines.backup);
-      return executions[0];
-    });
+    const look = async () => (await listExecutions(sfn, world.get("estate").machines.backup))[0];
+    const what = "a schedule to start the machine Backup";
+    const first = await waitFor(what, SCHEDULE_WAIT_SECONDS, look, world.options.signal);
     const input: unknown = JSON.parse(first.input ?? "{}");
     return { executionArn: first.executionArn, input };
   },
@@ -30,12 +29,13 @@ export const backupIsProven: Step<World> = {
     const { s3, sfn } = world.get("clients");
     const bucket = world.get("estate").vaultBucket;
     say("dump, check and drill are running");
-    const set = await waitFor("a backup set in the vault", RUN_WAIT_SECONDS, async () => {
+    const look = async () => {
       const [first] = await readRecords(s3, bucket, "sets/");
       if (first !== undefined) return first.record as unknown as SetRecord;
       await failWhenTheFirstRunFailed(world);
       return undefined;
-    });
+    };
+    const set = await waitFor("a backup set in the vault", RUN_WAIT_SECONDS, look, world.options.signal);
     demand(set.state === "complete", `the first set is ${set.state}: ${JSON.stringify(set)}`);
     const execution = await sfn.send(new DescribeExecutionCommand({ executionArn: set.executionArn }));
     world.findings.trigger = set.trigger;

@@ -9,17 +9,18 @@ import {
 
 const POLL_MS = 500;
 
-/** Asks again and again until `look` finds something; throws with `what` when the time is over. */
+/** Asks again and again until `look` finds something; throws with `what` when the time is over, at once on the signal. */
 export async function waitFor<T>(
   what: string,
   timeoutSeconds: number,
   look: () => Promise<T | undefined>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const deadline = Date.now() + timeoutSeconds * 1000;
   while (Date.now() < deadline) {
     const found = await look();
     if (found !== undefined) return found;
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { ...(signal && { signal }) });
   }
   throw new Error(`Waited ${timeoutSeconds} s in vain for: ${what}.`);
 }
@@ -39,11 +40,13 @@ function waitForEnd(
   sfn: SFNClient,
   executionArn: string,
   timeoutSeconds: number,
+  signal: AbortSignal,
 ): Promise<DescribeExecutionOutput> {
-  return waitFor(`the end of ${executionArn}`, timeoutSeconds, async () => {
+  const look = async () => {
     const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }));
     return execution.status === "RUNNING" ? undefined : execution;
-  });
+  };
+  return waitFor(`the end of ${executionArn}`, timeoutSeconds, look, signal);
 }
 
 /** Starts a runbook as an operator does in the console and waits for its end. */
@@ -52,8 +55,9 @@ export async function runRunbook(
   machineArn: string,
   input: Readonly<Record<string, unknown>>,
   timeoutSeconds: number,
+  signal: AbortSignal,
 ): Promise<DescribeExecutionOutput> {
   const command = new StartExecutionCommand({ stateMachineArn: machineArn, input: JSON.stringify(input) });
   const { executionArn = "" } = await sfn.send(command);
-  return waitForEnd(sfn, executionArn, timeoutSeconds);
+  return waitForEnd(sfn, executionArn, timeoutSeconds, signal);
 }

@@ -83,14 +83,16 @@ export const corruptionRaisesOneAlert: Step<World> = {
       world.get("estate").machines.recover,
       input,
       RUNBOOK_SECONDS,
+      world.options.signal,
     );
     demand(execution.status === "FAILED", `the recovery from a rotten backup ended ${execution.status}`);
     demand(execution.error === "IntegrityError", `it failed by ${execution.error}: ${execution.cause}`);
     say("waiting for the alert, and that no second one follows");
-    await waitFor("the alert in the subscribed queue", ALERT_WAIT_SECONDS, async () => {
+    const look = async () => {
       await world.get("alerts").receive();
       return world.get("alerts").of(execution.executionArn ?? "").length > 0 ? true : undefined;
-    });
+    };
+    await waitFor("the alert in the subscribed queue", ALERT_WAIT_SECONDS, look, world.options.signal);
     await world.get("alerts").listen(QUIET_SECONDS);
     const alerts = world.get("alerts").of(execution.executionArn ?? "");
     demand(

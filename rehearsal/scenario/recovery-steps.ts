@@ -17,13 +17,14 @@ export const databaseIsLost: Step<World> = {
   name: "The database is lost: dropped, while the shop is open",
   run: async (world, say) => {
     say("waiting until no backup is running");
-    await waitFor("a moment after a backup run", IDLE_WAIT_SECONDS, async () => {
+    const look = async () => {
       const executions = await listExecutions(world.get("clients").sfn, world.get("estate").machines.backup);
       const newest = executions.at(-1);
       const idle = executions.every((execution) => execution.status !== "RUNNING");
       const ageMs = Date.now() - Number(newest?.stopDate ?? 0);
       return idle && ageMs < QUIET_AFTER_RUN_MS ? true : undefined;
-    });
+    };
+    await waitFor("a moment after a backup run", IDLE_WAIT_SECONDS, look, world.options.signal);
     world.set("stillDigests", await digestStillCollections(world.get("mongo")));
     await world.get("writer").stop();
     for (const database of LOST) await world.get("mongo").db(database).dropDatabase();
@@ -43,6 +44,7 @@ export const runbookRecovers: Step<World> = {
       world.get("estate").machines.recover,
       { mode: "execute", reason: "rehearsal" },
       RUNBOOK_SECONDS,
+      world.options.signal,
     );
     demand(
       execution.status === "SUCCEEDED",

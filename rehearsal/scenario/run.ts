@@ -21,9 +21,15 @@ export async function runScenario<World>(
     },
   }));
   const logger = new ListrLogger({ processOutput: new ProcessOutput(stream, stream) });
+  // Its own listener ends the process before the world is closed.
+  const registerSignalListeners = false;
   const progress = stream.isTTY
-    ? new Listr(tasks, { renderer: "default", rendererOptions: { logger, collapseErrors: false } })
-    : new Listr(tasks, { renderer: SimpleRenderer, rendererOptions: { logger } });
+    ? new Listr(tasks, {
+        renderer: "default",
+        rendererOptions: { logger, collapseErrors: false },
+        registerSignalListeners,
+      })
+    : new Listr(tasks, { renderer: SimpleRenderer, rendererOptions: { logger }, registerSignalListeners });
   await progress.run().catch(() => undefined);
   return results;
 }

@@ -49,7 +49,7 @@ export const companyIsBusy: Step<World> = {
     const mongo = world.set("mongo", new MongoClient(company.mongod.uri));
     world.onClose(() => mongo.close());
     await seedErp(mongo, world.options.size, world.options.seed);
-    const writer = world.set("writer", startWriter(mongo));
+    const writer = world.set("writer", startWriter(mongo, world.options.signal));
     world.onClose(() => writer.stop());
     const prober = world.set("prober", startProber(company.healthUrl, world.options.signal));
     world.onClose(() => prober.stop());

@@ -47,6 +47,7 @@ export interface World {
   /** Ends it when the world closes; the last comes first. */
   onClose(end: () => Promise<unknown>): void;
   runCli(args: readonly string[]): Promise<string>;
+  /** What another shell needs to look around, ready to be pasted; a scenario that failed may have made only a part. */
   describe(): string;
   close(): Promise<void>;
 }
@@ -70,12 +71,26 @@ export function makeWorld(options: WorldOptions): World {
     get,
     onClose: (end) => void ends.push(end),
     runCli: (args) => runCli([...args, "--vault-bucket", get("estate").vaultBucket], get("aws").env),
-    describe: () => `AWS: ${get("aws").endpoint}, files: ${get("folder")}.`,
+    describe: () => describeWorld(parts),
     close: async () => {
       for (const end of ends.toReversed()) await end().catch((error: unknown) => console.error(error));
       ends.length = 0;
     },
   };
+}
+
+function describeWorld({ folder, aws, estate }: Partial<WorldParts>): string {
+  const vault = estate && { BACKUP_ESTATE_VAULT_BUCKET: estate.vaultBucket };
+  const variables = Object.entries({ ...aws?.env, ...vault });
+  return [
+    "In another shell, in the project's folder:",
+    "",
+    ...variables.map(([name, value]) => `  export ${name}=${value}`),
+    ...(estate ? ["  npx backup-estate status", "  npx backup-estate run recover --mode plan --wait"] : []),
+    "",
+    "A backup starts every minute; a recovery that meets one is refused and changes nothing: start it again.",
+    `Files and logs: ${folder ?? "none"}`,
+  ].join("\n");
 }
 
 /** A folder of the machine's temporary place that goes away with the world. */

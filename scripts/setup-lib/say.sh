@@ -1,6 +1,7 @@
-found() { printf 'setup: found      %s\n' "$*"; }
-installing() { printf 'setup: installing %s\n' "$*"; }
-skipping() { printf 'setup: skipping   %s\n' "$*"; }
+# To standard error: standard output belongs to the command that runs after it.
+found() { printf 'setup: found      %s\n' "$*" >&2; }
+installing() { printf 'setup: installing %s\n' "$*" >&2; }
+skipping() { printf 'setup: skipping   %s\n' "$*" >&2; }
 fail() {
   printf 'setup: failed: %s\n' "$*" >&2
   exit 1

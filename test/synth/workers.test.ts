@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
 import { roleGrants, secretReferences } from "../../lib/constructs/role-grants.ts";
 import type { EstateStores } from "../../lib/constructs/stores.ts";
+import { RUNBOOKS } from "../../runbooks/index.ts";
 import { makeEstate } from "../support/estate.ts";
 import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";
 
@@ -281,15 +282,12 @@ describe("schedules", () => {
   });
 });
 
-test("machines log errors without execution data, so that no token reaches a log, and are traced", () => {
+test("every runbook is deployed; it logs errors without execution data, so that no token does, and is traced", () => {
   const machines = [workers, templates.runbooks].flatMap((one) =>
     propertiesOf(one, "AWS::StepFunctions::StateMachine"),
   );
-  expect(machines.map(({ StateMachineName }) => StateMachineName).sort()).toEqual([
-    "demo-approve",
-    "demo-backup",
-    "demo-recover",
-  ]);
+  const deployed = machines.map(({ StateMachineName }) => StateMachineName);
+  expect(deployed.sort()).toEqual(RUNBOOKS.map(({ name }) => `demo-${name}`).sort());
   for (const machine of machines) {
     expect(machine).toMatchObject({
       StateMachineType: "STANDARD",

@@ -95,7 +95,8 @@ async function measureSkew(
 }
 
 function summarise(set: SetRecord): string {
-  if (set.state === "complete") return `${set.backups.length} sources are backed up.`;
+  if (set.state === "complete")
+    return `${set.backups.length === 1 ? "1 source is" : `${set.backups.length} sources are`} backed up.`;
   const failed = set.failures.map(
     ({ source, step, error, cause }) => `${source} failed at ${step}: ${error}: ${cause}`,
   );

@@ -14,7 +14,9 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RANDOM_CHARACTERS = 10;
 
 /** `20261123T024500123Z-7k2m9qx4ta`: UTC to the millisecond, then 50 random bits (Crockford's base 32). */
-export const idSchema = z.string().regex(/^\d{8}T\d{9}Z-[0-9a-hjkmnp-tv-z]{10}$/);
+export const idSchema = z
+  .string()
+  .regex(/^\d{8}T\d{9}Z-[0-9a-hjkmnp-tv-z]{10}$/, "expected an id such as 20261123T020004123Z-7k2m9qx4ta");
 
 /** A new id that sorts by time and never collides; used for backups, sets and records. */
 export function makeId(clock: Clock, random: Random): string {

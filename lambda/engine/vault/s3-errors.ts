@@ -99,6 +99,19 @@ function judge(error: unknown, name: string, status: number | undefined) {
       code: "ACCESS_DENIED",
       remedy: "The role lacks the permission, or a lock or key policy forbids it.",
     } as const;
+  if (name === "NoSuchBucket")
+    return {
+      code: "UNEXPECTED",
+      remedy: "Correct the bucket's name, the Region, or the account of the credentials.",
+    } as const;
+  if (/Credentials|SSOToken/.test(name))
+    return {
+      code: "ACCESS_DENIED",
+      remedy: "There are no credentials that can be used: sign in, or set AWS_PROFILE.",
+    } as const;
+  // The SDK has no name of its own for it.
+  if (/^Region is missing/.test(textOf(error)))
+    return { code: "UNEXPECTED", remedy: "Name the Region of the vault: AWS_REGION." } as const;
   return {
     code: "UNEXPECTED",
     remedy: "The estate does not know this answer; report it with its request id.",
@@ -122,6 +135,10 @@ function describe(error: unknown) {
   const code = typeof error.code === "string" ? error.code : undefined;
   const name = error.name === "Error" && code !== undefined ? code : error.name;
   return { name, message: error.message, status: statusOf(error), requestId: error.$metadata?.requestId };
+}
+
+function textOf(error: unknown): string {
+  return isSdkError(error) ? error.message : String(error);
 }
 
 function factsOf(call: S3Call) {

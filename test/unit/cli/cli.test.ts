@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCommandLine } from "../../../cli/main.ts";
-import { makeInput } from "../../../cli/run.ts";
+import { describeOutput, makeInput } from "../../../cli/run.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { encodeManifest, type Manifest } from "../../../lambda/engine/model/manifest.ts";
 import { encodeRecord, verificationRecordSchema } from "../../../lambda/engine/model/records.ts";
@@ -210,6 +210,35 @@ describe("the command line", () => {
     );
     expect(printed).toContain("Next times in Africa/Cairo");
     expect(printed).toContain("2026-11-24 02:00 GMT+2");
+  });
+});
+
+describe("the output of a machine", () => {
+  it("is a plan line by line, with the command that carries it out", () => {
+    const output = JSON.stringify({
+      plan: ["Recovery of a", "Lost: 5 s"],
+      next: "backup-estate run recover",
+    });
+    expect(describeOutput(output)).toBe("Recovery of a\nLost: 5 s\nNext: npx backup-estate run recover");
+  });
+
+  it("is what the report or the set says, and where its record lies", () => {
+    const report = { text: "a recovered.", recordKey: "recoveries/r.json" };
+    expect(describeOutput(JSON.stringify({ runId: "r", report }))).toBe(
+      "a recovered.\nRecord: recoveries/r.json",
+    );
+    const set = { summary: "1 source is backed up.", setKey: "sets/s.json" };
+    expect(describeOutput(JSON.stringify(set))).toBe("1 source is backed up.\nRecord: sets/s.json");
+  });
+
+  it("says of an overlap that nothing was done, and by whom", () => {
+    const output = JSON.stringify({ outcome: "skipped-overlap", by: "arn:other" });
+    expect(describeOutput(output)).toMatch(/^Nothing was done: arn:other still works/);
+  });
+
+  it("is left as it is when it is none of these", () => {
+    expect(describeOutput('{"decision":"approve"}')).toBe('{"decision":"approve"}');
+    expect(describeOutput('{"plan":"x"}')).toBe('{"plan":"x"}');
   });
 });
 

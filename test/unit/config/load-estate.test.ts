@@ -94,6 +94,19 @@ describe("a wrong file", () => {
     );
   });
 
+  it.each([
+    [{ host: { ...VALID.host, hostKey: "erp.example.com ssh-ed25519 AAAA" } }, "without the name before it"],
+    [{ lock: "30 days" }, "expected: keys and values: mode"],
+    [
+      { sources: { mongodb: { reach: { via: "tunnel" } } } },
+      "expected: one of 'ssh' | 'container' | 'direct'",
+    ],
+    [{ alerts: { emails: ["ops"] } }, "Correct alerts.emails.0, e.g. ops@example.com."],
+    [{ cadences: { monthly: { on: 31 } } }, "Correct cadences.monthly.on."],
+  ])("says in words of the author what %j should be", (changes, words) => {
+    expect(messageOf(changes)).toContain(words);
+  });
+
   it("is told which key was meant", () => {
     expect(messageOf({ host: { ...VALID.host, adress: "x" } })).toContain("Did you mean address?");
     expect(messageOf({ sources: { mongo: {} } })).toContain("Did you mean mongodb?");

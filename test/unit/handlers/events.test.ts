@@ -99,6 +99,13 @@ describe("the publisher of failures", () => {
     expect(alerts[0]?.text).toContain('{"resume":"one","mode":"execute"}');
   });
 
+  it("names a plan instead of the resume when a recovery met bytes that are not what they were", async () => {
+    const { services, alerts } = makePublisher();
+    await publishOnce(failedEvent({ error: "IntegrityError" }, "demo-recover"), services, NEVER);
+    expect(alerts[0]?.text).toMatch(/Next: do not repeat it.* '\{"mode":"plan"\}'/);
+    expect(alerts[0]?.text).not.toContain("resume");
+  });
+
   it("refuses an event that is no failure", async () => {
     const { services } = makePublisher();
     await expect(publishOnce(failedEvent({ status: "SUCCEEDED" }), services, NEVER)).rejects.toThrow();

@@ -21,6 +21,16 @@ const findings: Findings = {
   leftOut: [],
 };
 
+const report = {
+  ...findings,
+  ok: true,
+  startedAt: "2026-11-23T02:00:00.000Z",
+  seconds: 2,
+  size: "small",
+  seed: 1,
+  steps,
+};
+
 describe("a rehearsal", () => {
   it("holds when every step passed, a schedule was the trigger and the objectives were met", () => {
     expect(findFaults(steps, planned, findings)).toEqual([]);
@@ -60,17 +70,16 @@ describe("a rehearsal", () => {
 
   it("shows what a record says as text, never as markup", () => {
     const facts = { note: "<script>alert(1)</script>" };
-    const report = {
-      ...findings,
-      ok: true,
-      startedAt: "2026-11-23T02:00:00.000Z",
-      seconds: 2,
-      size: "small",
-      seed: 1,
-    };
     const page = renderPage({ ...report, steps: steps.map((step) => ({ ...step, facts })) }, []);
     expect(page).not.toContain("<script>");
     expect(page).toContain("&lt;script&gt;");
+  });
+
+  it("shows an alert as its receiver reads it", () => {
+    const alert = { subject: "[critical] recover", message: "first line\nsecond line", attributes: {} };
+    const page = renderPage({ ...report, alerts: [alert] }, []);
+    expect(page).toContain("[critical] recover\n\nfirst line\nsecond line");
+    expect(page).not.toContain("attributes");
   });
 });
 

@@ -12,6 +12,7 @@ describe("translateS3Error", () => {
     [sdkError("NoSuchVersion", 404), "NOT_FOUND"],
     [sdkError("AccessDenied", 403), "ACCESS_DENIED"],
     [sdkError("KMS.DisabledException", 400), "ACCESS_DENIED"],
+    [sdkError("CredentialsProviderError"), "ACCESS_DENIED"],
     [sdkError("InvalidObjectState", 403), "ARCHIVED"],
     [sdkError("PreconditionFailed", 412), "CHANGED"],
     [sdkError("ConditionalRequestConflict", 409), "CHANGED"],
@@ -30,6 +31,15 @@ describe("translateS3Error", () => {
       code,
       message: expect.stringContaining("data/x in vault"),
     });
+  });
+
+  it.each([
+    [sdkError("NoSuchBucket", 404), "Correct the bucket's name"],
+    [sdkError("CredentialsProviderError"), "sign in"],
+    [new Error("Region is missing"), "AWS_REGION"],
+    [sdkError("InvalidRequest", 400), "report it with its request id"],
+  ])("says of %s what to do", (error, remedy) => {
+    expect(translateS3Error(error, call).message).toContain(remedy);
   });
 
   it("calls a wrong checksum a matter of integrity", () => {

@@ -83,7 +83,7 @@ async function chooseBackup(
     if (backup) return backup;
     throw new RefusedError(
       "NO_VERIFIED_BACKUP",
-      `There is no verified backup of ${input.source} that has not expired. Look at the list of backups and name one by \`backupId\`.`,
+      `There is no verified backup of ${input.source} that has not expired. Look at \`backup-estate list\` and name one by \`backupId\`.`,
       { facts: { source: input.source, broken: broken.length } },
     );
   }
@@ -94,7 +94,7 @@ async function chooseBackup(
     "NO_VERIFIED_BACKUP",
     named
       ? `The backup ${input.backupId} of ${input.source} ${fault}. Take another one.`
-      : `The vault has no backup ${input.backupId} of ${input.source}. Look at the list of backups and name one of them.`,
+      : `The vault has no backup ${input.backupId} of ${input.source}. Name one that \`backup-estate list\` shows.`,
     { facts: { source: input.source, backupId: input.backupId } },
   );
 }
