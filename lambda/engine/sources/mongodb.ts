@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Reach } from "../host/host.ts";
 import { type Connection, connect } from "../mongodb/connect.ts";
+import { readExternal } from "../mongodb/import/read-external.ts";
 import { MongodbSession } from "../mongodb/session.ts";
 import type { Context, Purpose, Session, Source } from "./source.ts";
 
@@ -51,6 +52,7 @@ export const mongodb: Source<MongodbConfig> = {
     },
   },
   open,
+  readExternal,
   drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
 };
 
