@@ -145,14 +145,8 @@ function notOfDump(dump: ExternalDump, file: ExternalFile): RefusedError {
 }
 
 /** By the file's name; where that was cut, the metadata tells the collection's full one. */
-function namespaceOf({ database, base, file }: Named): Namespace {
-  try {
-    return realNamespace({ database: unescapeName(database), collection: unescapeName(base) });
-  } catch (cause) {
-    throw new IntegrityError("MALFORMED", `${file.path} has a name that no collection becomes: ${base}.`, {
-      cause,
-    });
-  }
+function namespaceOf({ database, base }: Named): Namespace {
+  return realNamespace({ database: unescapeName(database), collection: unescapeName(base) });
 }
 
 /** Takes the file of the documents out of `data`, also under a name that an old tool did not escape. */
