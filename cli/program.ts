@@ -3,6 +3,7 @@ import { CADENCES } from "../lambda/engine/model/cadence.ts";
 import { estateJsonSchema } from "../lib/config/json-schema.ts";
 import { downloadBackup } from "./download.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { type ExportOptions, exportToFile } from "./export.ts";
 import { formatJson } from "./format.ts";
 import { type ImportOptions, importExternal } from "./import.ts";
 import { listBackups } from "./list.ts";
@@ -38,6 +39,7 @@ export function makeProgram(world: CliWorld): Command {
     showCommand(world),
     downloadCommand(world),
     importCommand(world),
+    exportCommand(world),
     runCommand(world),
   ])
     program.addCommand(command.copyInheritedSettings(program));
@@ -133,6 +135,19 @@ function importCommand(world: CliWorld): Command {
       "after",
       "\nThe dump is read twice: first to prove it whole, then to store it. Rights that it needs: docs/formats.md.",
     );
+}
+
+function exportCommand(world: CliWorld): Command {
+  return withVault(new Command("export"))
+    .description("Write a backup as one archive that the source's own tools restore, proven byte for byte.")
+    .argument("<backupId>")
+    .argument("<file>", "packed by its ending: .gz, .zst, or else not at all")
+    .option("--json", "as JSON")
+    .action((backupId: string, path: string, options: ExportOptions) =>
+      exportToFile(backupId, path, options, world),
+    )
+    .addHelpText("after", example("export 20261123T020004123Z-7k2m9qx4ta mongo.archive.gz"))
+    .addHelpText("after", "\nThen, for MongoDB: mongorestore --gzip --archive=mongo.archive.gz");
 }
 
 function runCommand(world: CliWorld): Command {

@@ -8,7 +8,7 @@ export const DUMPED_AT = new Date("2026-11-23T02:00:00.000Z");
 const CHUNK_BYTES = 7_001;
 
 /** A file in memory, given out in pieces that end nowhere in particular. */
-export function fileOf(path: string, bytes: Buffer): ExternalFile {
+function fileOf(path: string, bytes: Buffer): ExternalFile {
   return { path, bytes: bytes.length, modifiedAt: DUMPED_AT, open: () => bytesOf(bytes, CHUNK_BYTES) };
 }
 

@@ -56,7 +56,9 @@ const ZONES: readonly Zone[] = [
       `${ENGINE}vault/`,
       `${ENGINE}stream/`,
       `${ENGINE}sources/source.ts`,
-      ...["import-dump.ts", "services.ts", "world.ts"].map((file) => `${ENGINE}jobs/${file}`),
+      ...["export-backup.ts", "import-dump.ts", "services.ts", "world.ts"].map(
+        (file) => `${ENGINE}jobs/${file}`,
+      ),
     ],
     never: [...INFRASTRUCTURE, ...DRIVERS],
   },

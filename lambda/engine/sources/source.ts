@@ -165,6 +165,11 @@ export interface Source<Config = unknown> {
    * none or does not say enough. Absence is a capability: there is nothing to import.
    */
   readExternal?(dump: ExternalDump, hints: ExternalHints, signal: AbortSignal): Promise<ExternalReading>;
+  /**
+   * A backup as one file that the source's own tools restore. Throws `IntegrityError` while it is read. Absence is a
+   * capability: its artifacts are all that there is.
+   */
+  writeExternal?(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
 }

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCommandLine } from "../../../cli/main.ts";
 import { MemoryVault } from "../../../lambda/engine/vault/memory-vault.ts";
-import { GOLDEN_DUMPS, readGoldenFile } from "../../support/archives.ts";
+import { GOLDEN_DUMPS, readContents, readGoldenFile } from "../../support/archives.ts";
 import { readGoldenFolder } from "../../support/external-dumps.ts";
 
 const NOW = new Date("2026-11-24T02:30:00.000Z");
@@ -41,10 +41,12 @@ async function send(command: unknown): Promise<unknown> {
   return { Body: [bytes.subarray(0, 100), bytes.subarray(100)] };
 }
 
-async function run(...args: string[]) {
+const run = (...args: string[]) => runCommand("import", ...args, "--config", CONFIG);
+
+async function runCommand(...args: string[]) {
   const printed: string[] = [];
   const told: string[] = [];
-  const exitCode = await runCommandLine(["import", ...args, "--config", CONFIG], {
+  const exitCode = await runCommandLine(args, {
     now: () => NOW,
     signal: new AbortController().signal,
     env: { BACKUP_ESTATE_VAULT_BUCKET: "vault" },
@@ -129,5 +131,45 @@ describe("import", () => {
     expect(exitCode).toBe(4);
     expect(told).toMatch(/cut\.archive at byte \d+ \(erp\.invoices\)/);
     expect(await countObjects()).toBe(0);
+  });
+});
+
+describe("export", () => {
+  const importOne = async (name: string): Promise<string> =>
+    JSON.parse((await run(join(GOLDEN_DUMPS, name), "--json")).printed).backup.backupId;
+
+  it.each([
+    ["all.archive.gz", "out.archive.gz"],
+    ["all.archive.gz", "out.archive.zst"],
+    ["with-oplog.archive.gz", "out.archive"],
+  ])("writes what was imported as one archive again: %s as %s", async (name, file) => {
+    const path = join(folder, file);
+    const { exitCode, printed } = await runCommand("export", await importOne(name), path);
+    expect([exitCode, printed]).toEqual([0, expect.stringMatching(/SHA-256 [0-9a-f]{64}/)]);
+    const [expected, got] = [
+      await readContents(readGoldenFile(name)),
+      await readContents(await readFile(path)),
+    ];
+    expected.delete("admin.system.views");
+    expect(new Map([...got].sort())).toEqual(new Map([...expected].sort()));
+    expect(await readdir(folder)).toEqual([file]);
+  });
+
+  it("leaves no file of a backup with one flipped bit", async () => {
+    const backupId = await importOne("all.archive.gz");
+    const found = JSON.parse((await runCommand("show", backupId, "--json")).printed);
+    vault.corrupt(found.manifest.artifacts.at(-1), (bytes) => {
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      return bytes;
+    });
+    expect(await runCommand("export", backupId, join(folder, "out.archive"))).toMatchObject({ exitCode: 4 });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("never replaces a file", async () => {
+    const path = join(folder, "mine.archive");
+    await writeFile(path, "mine");
+    expect(await runCommand("export", await importOne("dir"), path)).toMatchObject({ exitCode: 2 });
+    expect(await readFile(path, "utf8")).toBe("mine");
   });
 });

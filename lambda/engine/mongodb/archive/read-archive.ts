@@ -177,6 +177,6 @@ function stateOf(namespace: Namespace, known: ReadonlyMap<string, Progress>): "a
 }
 
 /** Only a view may be without data; tools that do not say the kind tell it by the options. */
-export function isView({ kind, metadata }: ArchiveEntry): boolean {
+function isView({ kind, metadata }: ArchiveEntry): boolean {
   return kind === "view" || (!kind && /"viewOn"\s*:/.test(metadata));
 }

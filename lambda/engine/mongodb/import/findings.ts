@@ -11,6 +11,7 @@ import { type OplogTime, readEntry, readTime, toPosition } from "../oplog.ts";
 import type { RawDriver } from "../raw-driver.ts";
 import type { DocumentBatch } from "../split-documents.ts";
 import { TouchedNamespaces } from "../touched.ts";
+import type { DumpVersions } from "./prelude.ts";
 
 /** What the import needs of the driver, without a server. */
 export interface ImportTools {
@@ -86,7 +87,7 @@ export class Findings {
 
   /** After the last byte. `fileTime` is the position where neither oplog nor hint tells one. */
   summary(versions: DumpVersions, hints: ExternalHints, fileTime: Date): DumpSummary {
-    const server = hints.serverVersion ?? versions.server ?? this.#featureCompatibility;
+    const server = versions.server ?? this.#featureCompatibility;
     if (server === undefined) throw unknownVersion();
     const to = this.#last ? toPosition(this.#last) : { at: (hints.takenAt ?? fileTime).toISOString() };
     const sorted = Object.entries(this.#fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -113,12 +114,6 @@ export class Findings {
       if (readText(document, findElement(document, "_id")) === "featureCompatibilityVersion")
         this.#featureCompatibility = readText(document, findElement(document, "version"));
   }
-}
-
-/** What header or prelude say of the versions. */
-export interface DumpVersions {
-  readonly server?: string;
-  readonly tool?: string;
 }
 
 function* split(bytes: Buffer, ends: readonly number[]): Generator<Buffer> {

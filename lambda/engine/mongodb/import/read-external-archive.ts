@@ -15,6 +15,7 @@ import { dataItem, isServersOwn, nameOf, OPLOG_ITEM, ownerOf, PRELUDE_ITEM } fro
 import type { DocumentBatch } from "../split-documents.ts";
 import { Findings, type ImportTools, realNamespace } from "./findings.ts";
 import { nameErrors } from "./name-errors.ts";
+import { encodePrelude } from "./prelude.ts";
 import { type SeparatedNamespace, separateNamespaces } from "./separate-namespaces.ts";
 
 /** Collections that mongodump writes at once unless told otherwise. */
@@ -41,9 +42,10 @@ export async function readExternalArchive(
   const archive = await openArchive(plain, dump.name);
   const findings = new Findings(tools);
   const { uses, small } = planArchive(archive, findings, dump.name);
-  const { serverVersion: server, toolVersion: tool } = archive.header;
+  const { serverVersion, toolVersion: tool } = archive.header;
+  const server = hints.serverVersion ?? serverVersion;
   const versions = { ...(server && { server }), ...(tool && { tool }) };
-  const prelude = Buffer.from(JSON.stringify({ ServerVersion: server, ToolVersion: tool }));
+  const prelude = encodePrelude(versions);
   const parallel = Math.min(Math.max(archive.header.concurrentCollections, USUAL_PARALLEL), PARALLEL_LIMIT);
   async function* items(): AsyncGenerator<DumpItem> {
     for (const [name, bytes] of [[PRELUDE_ITEM, prelude] as const, ...small])

@@ -9,7 +9,6 @@ import type {
 import { type Codec, decompress } from "../../stream/codec.ts";
 import { collect } from "../../stream/limits.ts";
 import { type Bytes, chain, untilAborted } from "../../stream/stage.ts";
-import { DocumentReader } from "../archive/document-reader.ts";
 import { malformed } from "../archive/format.ts";
 import { storageOf } from "../fingerprint-live.ts";
 import {
@@ -23,9 +22,10 @@ import {
   PRELUDE_ITEM,
   unescapeName,
 } from "../names.ts";
-import type { DocumentBatch } from "../split-documents.ts";
-import { type DumpVersions, Findings, type ImportTools, realNamespace } from "./findings.ts";
+import { Findings, type ImportTools, realNamespace } from "./findings.ts";
 import { nameErrors } from "./name-errors.ts";
+import { type DumpVersions, encodePrelude, parsePrelude } from "./prelude.ts";
+import { readBatches } from "./read-batches.ts";
 
 const METADATA_BYTES_LIMIT = 64 * 1024 * 1024;
 const PARALLEL_FILES = 4;
@@ -89,7 +89,10 @@ export async function readExternalFolder(
     else add(namespace, undefined, named.file.path, named);
   }
   if (oplog !== undefined) large.push({ name: OPLOG_ITEM, body: findings.oplog(batchesOf(oplog)) });
-  const versions = await readVersions(preludes, signal);
+  const versions = {
+    ...(await readVersions(preludes, signal)),
+    ...(hints.serverVersion && { server: hints.serverVersion }),
+  };
   small.push({ name: PRELUDE_ITEM, body: once(encodePrelude(versions)) });
   const newest = dump.files.reduce((latest, { modifiedAt }) => Math.max(latest, modifiedAt.getTime()), 0);
   return {
@@ -174,37 +177,8 @@ function readSmall(named: Named, signal: AbortSignal): Promise<Buffer> {
   return collect(openPlain(named, signal), METADATA_BYTES_LIMIT, named.file.path);
 }
 
-async function* readBatches(source: Bytes, path: string): AsyncGenerator<DocumentBatch> {
-  const reader = new DocumentReader(source, path);
-  try {
-    while (!(await reader.atEnd())) {
-      const batch = await reader.takeDocuments("document");
-      if (batch.ends.length === 0)
-        throw malformed(reader.place(), "has a terminator, which only an archive has");
-      yield batch;
-    }
-  } finally {
-    await reader.close();
-  }
-}
-
-async function readVersions(preludes: readonly Named[], signal: AbortSignal): Promise<DumpVersions> {
-  const [first] = preludes;
-  if (first === undefined) return {};
-  const text = (await readSmall(first, signal)).toString("utf8");
-  try {
-    const { ServerVersion, ToolVersion } = JSON.parse(text) as Record<string, unknown>;
-    return {
-      ...(typeof ServerVersion === "string" && ServerVersion !== "" && { server: ServerVersion }),
-      ...(typeof ToolVersion === "string" && { tool: ToolVersion }),
-    };
-  } catch (cause) {
-    throw new IntegrityError("MALFORMED", `${first.file.path} is no JSON: ${text.slice(0, 100)}`, { cause });
-  }
-}
-
-function encodePrelude({ server, tool }: DumpVersions): Buffer {
-  return Buffer.from(JSON.stringify({ ServerVersion: server, ToolVersion: tool }));
+async function readVersions([first]: readonly Named[], signal: AbortSignal): Promise<DumpVersions> {
+  return first === undefined ? {} : parsePrelude(await readSmall(first, signal), first.file.path);
 }
 
 async function* toStream(items: readonly DumpItem[]): AsyncGenerator<DumpItem> {
