@@ -170,6 +170,16 @@ describe("a folder", () => {
     expect(summary.fingerprint["erp.unpaid"]).toMatchObject({ kind: "view", count: 0 });
   });
 
+  it("of an old tool, with a binary value in extended JSON 1, is refused", async () => {
+    const text = (files["erp/unpaid.metadata.json"] as Buffer).toString();
+    const old = text.replace('"draft"', '{"$binary":"AAEC","$type":"00"}');
+    expect(old).not.toBe(text);
+    expect(await refusal(folderOf({ ...files, "erp/unpaid.metadata.json": Buffer.from(old) }))).toMatchObject({
+      code: "INPUT_INVALID",
+      message: expect.stringContaining("extended JSON 1"),
+    });
+  });
+
   it("with names that were cut to fit is paired by what the metadata say", async () => {
     const long = "é".repeat(100);
     const metadata = Buffer.from(JSON.stringify({ indexes: [], collectionName: long, type: "collection" }));

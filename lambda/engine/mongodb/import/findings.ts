@@ -19,6 +19,8 @@ export interface ImportTools {
   newContent(): ContentHash;
 }
 
+/** Extended JSON 1, as tools before 4.2 write it; in version 2 an object follows. */
+const OLD_BINARY = /"\$binary"\s*:\s*"/;
 /** A dump for one database has the users and roles of that database under names of this start. */
 const ADMIN_PREFIX = "$admin.";
 
@@ -52,6 +54,7 @@ export class Findings {
   /** Takes a namespace's `metadata.json`, or undefined where its tool wrote none. Throws `IntegrityError`. */
   define(namespace: Namespace, metadata: Buffer | undefined, place: string): Definition {
     const bytes = metadata ?? inventMetadata(namespace, place);
+    if (OLD_BINARY.test(bytes.toString("utf8"))) throw oldJson(place);
     const listed = decodeMetadata(this.#tools.driver.BSON, bytes, place, namespace);
     const item = metadataItem(listed.namespace);
     if (this.#definitions.has(item))
@@ -130,6 +133,14 @@ function inventMetadata(namespace: Namespace, place: string): Buffer {
     "ARTIFACT_MISSING",
     `${place} has data of ${nameOf(namespace)}, but no metadata: options and indexes would be lost. Take another dump.`,
     { facts: { namespace: nameOf(namespace) } },
+  );
+}
+
+function oldJson(place: string): RefusedError {
+  return new RefusedError(
+    "INPUT_INVALID",
+    `${place} holds a binary value in extended JSON 1, which would not come back as what it was. Nothing was stored; dump again with tools of version 100.`,
+    { facts: { place } },
   );
 }
 
