@@ -92,6 +92,12 @@ describe("an archive", () => {
     }
   });
 
+  it("that is cut exactly between two namespaces is refused", async () => {
+    const afterMessages = 164_705;
+    await expectRefused(golden.subarray(0, afterMessages), "ARTIFACT_MISSING", /at byte 164705 .*has no data/);
+    await expectRefused(golden.subarray(0, BODY), "ARTIFACT_MISSING");
+  });
+
   it("in which a bit of a document is flipped is refused, with the namespace and the place", async () => {
     const flipped = Buffer.from(golden);
     flipped[100_000] = (flipped[100_000] ?? 0) ^ 0x10;
