@@ -94,7 +94,11 @@ describe("an archive", () => {
 
   it("that is cut exactly between two namespaces is refused", async () => {
     const afterMessages = 164_705;
-    await expectRefused(golden.subarray(0, afterMessages), "ARTIFACT_MISSING", /at byte 164705 .*has no data/);
+    await expectRefused(
+      golden.subarray(0, afterMessages),
+      "ARTIFACT_MISSING",
+      /at byte 164705 .*has no data/,
+    );
     await expectRefused(golden.subarray(0, BODY), "ARTIFACT_MISSING");
   });
 
