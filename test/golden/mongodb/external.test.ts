@@ -170,6 +170,16 @@ describe("a folder", () => {
     expect(summary.fingerprint["erp.unpaid"]).toMatchObject({ kind: "view", count: 0 });
   });
 
+  it("whose metadata nest too deeply, or are no JSON, is refused", async () => {
+    const deep = `{"options":${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)},"indexes":[]}`;
+    for (const text of [deep, "{", "[]", '{"indexes":[1]}', '{"type":"queue","indexes":[]}'])
+      expect(await refusal(folderOf({ ...files, "erp/empty.metadata.json": Buffer.from(text) }))).toMatchObject({
+        name: "IntegrityError",
+        code: "MALFORMED",
+        message: expect.stringContaining("erp/empty.metadata.json"),
+      });
+  });
+
   it("of an old tool, with a binary value in extended JSON 1, is refused", async () => {
     const text = (files["erp/unpaid.metadata.json"] as Buffer).toString();
     const old = text.replace('"draft"', '{"$binary":"AAEC","$type":"00"}');
