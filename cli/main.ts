@@ -38,15 +38,18 @@ export function makeTerminalWorld(): Omit<CliWorld, "exitWith"> {
     taskRenderer: "default",
     print: (text) => process.stdout.write(`${text}\n`),
     tell: (text) => process.stderr.write(`${text}\n`),
-    async openVault(bucket, region) {
+    async openVault(bucket, region, lockMode) {
       const { S3Vault } = await import("../lambda/engine/vault/s3-vault.ts");
       const { makeS3Client } = await import("../lambda/engine/vault/s3-client.ts");
-      // The CLI only reads; the mode matters to writers.
       return new S3Vault({
         bucket,
-        lockMode: "GOVERNANCE",
+        lockMode,
         client: makeS3Client({ ...(region && { region }) }),
       });
+    },
+    async openS3(region) {
+      const { makeS3Client } = await import("../lambda/engine/vault/s3-client.ts");
+      return makeS3Client({ ...(region && { region }) });
     },
     async openStepFunctions(region) {
       const { SFNClient } = await import("@aws-sdk/client-sfn");

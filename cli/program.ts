@@ -3,7 +3,9 @@ import { CADENCES } from "../lambda/engine/model/cadence.ts";
 import { estateJsonSchema } from "../lib/config/json-schema.ts";
 import { downloadBackup } from "./download.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
+import { type ExportOptions, exportToFile } from "./export.ts";
 import { formatJson } from "./format.ts";
+import { type ImportOptions, importExternal } from "./import.ts";
 import { listBackups } from "./list.ts";
 import { runMachine } from "./run.ts";
 import { showBackup } from "./show.ts";
@@ -36,6 +38,8 @@ export function makeProgram(world: CliWorld): Command {
     listCommand(world),
     showCommand(world),
     downloadCommand(world),
+    importCommand(world),
+    exportCommand(world),
     runCommand(world),
   ])
     program.addCommand(command.copyInheritedSettings(program));
@@ -104,6 +108,48 @@ function downloadCommand(world: CliWorld): Command {
     );
 }
 
+function importCommand(world: CliWorld): Command {
+  return withVault(new Command("import"))
+    .description("Take a dump of the source's own tools into the vault, as a manual backup.")
+    .argument(
+      "<dump>",
+      "archive file, folder, s3://bucket/key, or s3://bucket/prefix/ with a slash at its end",
+    )
+    .requiredOption(
+      "--config <estate.yaml>",
+      "says the source, how long manual backups are kept, and the codec",
+    )
+    .option("--source <name>", "whose backup it becomes; needed where several could be")
+    .option("--taken-at <time>", "the moment that the data are of, where no oplog tells it", parseMoment)
+    .option("--server-version <version>", "of the server that was dumped, where the dump does not say it")
+    .option("--json", "as JSON")
+    .action((place: string, options: ImportOptions) => importExternal(place, options, world))
+    .addHelpText(
+      "after",
+      example(
+        "import mongo-2026-11-23.archive.gz --config estate.yaml --taken-at 2026-11-23T02:00:00Z",
+        "import s3://old-backups/dump/ --config estate.yaml --server-version 7.0.15",
+      ),
+    )
+    .addHelpText(
+      "after",
+      "\nThe dump is read twice: first to prove it whole, then to store it. Rights that it needs: docs/formats.md.",
+    );
+}
+
+function exportCommand(world: CliWorld): Command {
+  return withVault(new Command("export"))
+    .description("Write a backup as one archive that the source's own tools restore, proven byte for byte.")
+    .argument("<backupId>")
+    .argument("<file>", "packed by its ending: .gz, .zst, or else not at all")
+    .option("--json", "as JSON")
+    .action((backupId: string, path: string, options: ExportOptions) =>
+      exportToFile(backupId, path, options, world),
+    )
+    .addHelpText("after", example("export 20261123T020004123Z-7k2m9qx4ta mongo.archive.gz"))
+    .addHelpText("after", "\nThen, for MongoDB: mongorestore --gzip --archive=mongo.archive.gz");
+}
+
 function runCommand(world: CliWorld): Command {
   return new Command("run")
     .description("Start a machine of the estate.")
@@ -138,6 +184,13 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
   throw new InvalidArgumentError("Expected a whole number above 0.");
+}
+
+function parseMoment(text: string): Date {
+  const moment = new Date(text);
+  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(text) && !Number.isNaN(moment.getTime()))
+    return moment;
+  throw new InvalidArgumentError("Expected a time like 2026-11-23T02:00:00Z.");
 }
 
 /** Exit code of what commander threw: help and version are no failures. */

@@ -49,7 +49,17 @@ const ZONES: readonly Zone[] = [
   { at: MODEL, to: [], never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"] },
   {
     at: "cli/",
-    to: [MODEL, "lib/config/", `${ENGINE}vault/`, `${ENGINE}stream/`],
+    // An import stores and seals by the code of the jobs, on the operator's machine.
+    to: [
+      MODEL,
+      "lib/config/",
+      `${ENGINE}vault/`,
+      `${ENGINE}stream/`,
+      `${ENGINE}sources/source.ts`,
+      ...["export-backup.ts", "import-dump.ts", "services.ts", "world.ts"].map(
+        (file) => `${ENGINE}jobs/${file}`,
+      ),
+    ],
     never: [...INFRASTRUCTURE, ...DRIVERS],
   },
   { at: "rehearsal/", to: [], never: ["constructs", "cdk-nag", "aws-cdk-lib", "ssh2"] },

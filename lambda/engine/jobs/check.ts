@@ -11,6 +11,7 @@ import { type ProgressTracker, trackProgress } from "./progress.ts";
 import type { Services } from "./services.ts";
 
 type CheckRequest = z.infer<typeof checkRequestSchema>;
+export type CheckServices = Pick<Services, "vault" | "clock" | "random" | "log">;
 
 const READS_AT_ONCE = 4;
 
@@ -20,7 +21,7 @@ const READS_AT_ONCE = 4;
  */
 export async function check(
   request: CheckRequest,
-  services: Services,
+  services: CheckServices,
   signal: AbortSignal,
 ): Promise<CheckAnswer> {
   const startedAt = services.clock.now();
@@ -46,7 +47,11 @@ export async function check(
 
 type Finding = Pick<VerificationRecord, "outcome" | "reason">;
 
-async function readArtifacts(manifest: Manifest, services: Services, signal: AbortSignal): Promise<void> {
+async function readArtifacts(
+  manifest: Manifest,
+  services: CheckServices,
+  signal: AbortSignal,
+): Promise<void> {
   using progress = trackProgress(`check of ${manifest.source}`, services.log);
   await mapParallel(manifest.artifacts, READS_AT_ONCE, signal, (artifact, either) =>
     readToEnd(artifact, services, progress, either),
@@ -55,7 +60,7 @@ async function readArtifacts(manifest: Manifest, services: Services, signal: Abo
 
 async function readToEnd(
   artifact: Artifact,
-  services: Services,
+  services: CheckServices,
   progress: ProgressTracker,
   signal: AbortSignal,
 ): Promise<void> {
@@ -67,7 +72,7 @@ async function writeVerification(
   request: CheckRequest,
   manifest: Manifest,
   finding: Finding & Omit<CheckAnswer, "outcome">,
-  services: Services,
+  services: CheckServices,
   signal: AbortSignal,
 ): Promise<void> {
   const { cadence, source, backupId } = request.backup;

@@ -53,15 +53,26 @@ export async function dump(
   return await seal(request, manifest, services, signal);
 }
 
-interface StoreContext {
-  readonly request: DumpRequest;
+/** What a backup is a backup of, and in which run it was made. */
+export interface BackupIdentity {
+  readonly source: string;
+  readonly run: Pick<DumpRequest["run"], "setId" | "slot" | "cadence">;
+}
+
+export interface StoreContext {
+  readonly request: BackupIdentity;
   readonly backupId: string;
   readonly lifetimes: Lifetimes;
-  readonly services: Services;
+  readonly services: Pick<Services, "estate" | "vault">;
   readonly progress: ProgressTracker;
 }
 
-async function storeItem(item: DumpItem, context: StoreContext, signal: AbortSignal): Promise<Artifact> {
+/** Compresses one item into the vault, under the backup's place. */
+export async function storeItem(
+  item: DumpItem,
+  context: StoreContext,
+  signal: AbortSignal,
+): Promise<Artifact> {
   const { services, backupId, lifetimes, progress } = context;
   const { run, source } = context.request;
   const codec = services.estate.codec;
@@ -89,14 +100,15 @@ async function storeItem(item: DumpItem, context: StoreContext, signal: AbortSig
   };
 }
 
-function makeManifest(
-  request: DumpRequest,
+/** The manifest of artifacts that are stored. Throws `RefusedError` LOCK_TOO_SHORT. */
+export function makeManifest(
+  request: BackupIdentity,
   backupId: string,
   startedAt: Date,
   lifetimes: Lifetimes,
   artifacts: readonly Artifact[],
   summary: DumpSummary,
-  services: Services,
+  services: Pick<Services, "estate" | "clock">,
 ): Manifest {
   const { run, source } = request;
   const manifest = manifestSchema.parse({

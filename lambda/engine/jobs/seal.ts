@@ -49,7 +49,12 @@ export async function findSealed(
   return await commit(manifest, services, signal);
 }
 
-async function commit(manifest: Manifest, services: Services, signal: AbortSignal): Promise<DumpAnswer> {
+/** Writes the manifest, which makes the backup one. Repeatable with the same manifest. */
+export async function commit(
+  manifest: Manifest,
+  services: Pick<Services, "vault" | "log">,
+  signal: AbortSignal,
+): Promise<DumpAnswer> {
   const key = keys.manifest(manifest.cadence, manifest.source, manifest.backupId);
   const lockedUntil = new Date(manifest.lockedUntil);
   const bytes = encodeManifest(manifest);

@@ -32,7 +32,8 @@ export function makeState(bucket: string): Services["state"] {
   return new S3State({ client: makeS3Client(), bucket });
 }
 
-function sourceOf(kind: string): Source {
+/** The source of a kind. Throws `ConfigError` for one that there is not. */
+export function sourceOf(kind: string): Source {
   const found = Object.hasOwn(sources, kind) ? sources[kind] : undefined;
   if (found) return found;
   throw new ConfigError(

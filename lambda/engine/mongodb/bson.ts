@@ -41,13 +41,14 @@ export const TYPE = {
 
 /** The top elements of the document that starts at `offset`, in their order. Throws `IntegrityError` MALFORMED. */
 export function* readElements(bytes: Buffer, offset = 0): Generator<Element> {
-  const end = offset + bytes.readInt32LE(offset) - 1;
+  const end = offset + readSize(bytes, offset, SMALLEST_DOCUMENT) - 1;
   let at = offset + 4;
   while (at < end) {
     const nameEnd = bytes.indexOf(0, at + 1);
     const value = nameEnd + 1;
-    const next = value + measureValue(bytes, bytes[at] ?? -1, value);
-    if (nameEnd < 0 || next > end)
+    const next = nameEnd < 0 ? end + 1 : value + measureValue(bytes, bytes[at] ?? -1, value);
+    // One that ended before it begins would be read again, for ever.
+    if (next > end || next < value || end >= bytes.length)
       throw malformed(`an element at byte ${at} reaches past its document's end`, { at, end });
     yield {
       type: bytes[at] ?? 0,
@@ -85,6 +86,13 @@ export function withoutFields(document: Buffer, ...names: readonly string[]): Bu
   return makeDocument(kept.map(({ start, end }) => document.subarray(start, end)));
 }
 
+/** A size inside a document; what is not even that small, or not there, is no BSON. */
+function readSize(bytes: Buffer, at: number, least: number): number {
+  const size = at + 4 <= bytes.length ? bytes.readInt32LE(at) : -1;
+  if (size >= least) return size;
+  throw malformed(`the size at byte ${at} is ${size}, expected at least ${least}`, { at, size });
+}
+
 /** Bytes that a value of this type takes at `at`. */
 function measureValue(bytes: Buffer, type: number, at: number): number {
   switch (type) {
@@ -109,15 +117,15 @@ function measureValue(bytes: Buffer, type: number, at: number): number {
     case TYPE.string:
     case TYPE.code:
     case TYPE.symbol:
-      return 4 + bytes.readInt32LE(at);
+      return 4 + readSize(bytes, at, 1);
     case TYPE.document:
     case TYPE.array:
     case TYPE.codeWithScope:
-      return bytes.readInt32LE(at);
+      return readSize(bytes, at, SMALLEST_DOCUMENT);
     case TYPE.binary:
-      return 5 + bytes.readInt32LE(at);
+      return 5 + readSize(bytes, at, 0);
     case TYPE.pointer:
-      return 16 + bytes.readInt32LE(at);
+      return 16 + readSize(bytes, at, 1);
     case TYPE.regularExpression:
       return bytes.indexOf(0, bytes.indexOf(0, at) + 1) + 1 - at;
     default:

@@ -22,7 +22,7 @@ export function isCompared(namespace: Namespace, count: number): boolean {
 
 /** The fingerprint of one namespace of which all records have been added to `content`. */
 export function makeFingerprint(
-  connection: Connection,
+  connection: Pick<Connection, "driver">,
   listed: Listed,
   content: ContentHash,
 ): NamespaceFingerprint {

@@ -42,13 +42,28 @@ export function decodeMetadata(bson: Bson, bytes: Uint8Array, item: string, name
   const text = (name: string) => readText(metadata, findElement(metadata, name));
   const options = findElement(metadata, "options");
   const indexes = findElement(metadata, "indexes");
+  const set =
+    options?.type === TYPE.document ? metadata.subarray(options.value, options.end) : EMPTY_DOCUMENT;
   return {
     namespace: { database: namespace.database, collection: text("collectionName") ?? namespace.collection },
-    kind: (text("type") ?? "collection") as NamespaceKind,
-    options: options?.type === TYPE.document ? metadata.subarray(options.value, options.end) : EMPTY_DOCUMENT,
+    kind: readKind(text("type"), set, item),
+    options: set,
     indexes:
       indexes?.type === TYPE.array ? readList(metadata.subarray(indexes.value, indexes.end), item) : [],
   };
+}
+
+/** Tools before 100.5 do not write the kind; then the options tell it. */
+function readKind(kind: string | undefined, options: Buffer, item: string): NamespaceKind {
+  if (kind === "collection" || kind === "view" || kind === "timeseries") return kind;
+  if (kind)
+    throw new IntegrityError(
+      "MALFORMED",
+      `${item} is of the kind ${kind}, expected collection, view or timeseries. Do not use this backup; take another one.`,
+      { facts: { item } },
+    );
+  if (findElement(options, "viewOn") !== undefined) return "view";
+  return findElement(options, "timeseries") === undefined ? "collection" : "timeseries";
 }
 
 function readList(array: Buffer, item: string): Buffer[] {

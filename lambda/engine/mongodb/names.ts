@@ -44,9 +44,16 @@ function escapeByte(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
-/** The inverse of `escapeName`. */
+/**
+ * The inverse of `escapeName`. Of a name that was cut, which may end inside a letter, it gives what is left: such
+ * a name only pairs files, and the metadata tells the full one.
+ */
 export function unescapeName(name: string): string {
-  return decodeURIComponent(name.replaceAll("+", "%20"));
+  const pieces = name.replaceAll("+", " ").split(/(%[0-9A-Fa-f]{2})/);
+  const bytes = pieces.map((piece, index) =>
+    index % 2 === 1 ? Buffer.of(Number.parseInt(piece.slice(1), 16)) : Buffer.from(piece),
+  );
+  return Buffer.concat(bytes).toString("utf8");
 }
 
 /** The item that holds the documents; a time series keeps them in its buckets. */

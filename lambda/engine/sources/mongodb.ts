@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Reach } from "../host/host.ts";
 import { type Connection, connect } from "../mongodb/connect.ts";
+import { readExternal } from "../mongodb/import/read-external.ts";
+import { writeExternal } from "../mongodb/import/write-external.ts";
 import { MongodbSession } from "../mongodb/session.ts";
 import type { Context, Purpose, Session, Source } from "./source.ts";
 
@@ -51,6 +53,8 @@ export const mongodb: Source<MongodbConfig> = {
     },
   },
   open,
+  readExternal,
+  writeExternal,
   drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
 };
 

@@ -35,6 +35,37 @@ export interface Dump {
   summary(): Promise<DumpSummary>;
 }
 
+/** One file of a dump that another tool made; `open` may be called again. */
+export interface ExternalFile {
+  /** Below the dump's folder, with `/`; of a single file its own name. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A dump that the source's own tools made: one file, or a folder of files. `name` is what messages call it. */
+export interface ExternalDump {
+  readonly form: "file" | "folder";
+  readonly name: string;
+  readonly files: readonly ExternalFile[];
+}
+
+/** What an operator may say of a dump that does not tell it by itself. */
+export interface ExternalHints {
+  readonly serverVersion?: string;
+  /** The moment that it holds. */
+  readonly takenAt?: Date;
+}
+
+/** Such a dump, being read into the items that a dump of our own would have; once. */
+export interface ExternalReading extends Dump {
+  /** Items of which bodies must be read at once, since they may alternate in the file. */
+  readonly parallel: number;
+  /** What is not taken over, because no restore could use it. */
+  readonly leftOut: readonly string[];
+}
+
 export interface DumpOptions {
   readonly previous?: Manifest;
   /** Also fingerprint, at the dump's end, what changed while it ran, so that a drill can compare it. */
@@ -129,6 +160,16 @@ export interface Source<Config = unknown> {
   readonly needs: SourceNeeds;
   /** Drivers are loaded in here only, so that synth never loads one. */
   open(config: Config, context: Context, purpose: Purpose): Promise<Session>;
+  /**
+   * Reads a dump of the source's own tools. Throws `IntegrityError` where it is damaged, `RefusedError` where it is
+   * none or does not say enough. Absence is a capability: there is nothing to import.
+   */
+  readExternal?(dump: ExternalDump, hints: ExternalHints, signal: AbortSignal): Promise<ExternalReading>;
+  /**
+   * A backup as one file that the source's own tools restore. Throws `IntegrityError` while it is read. Absence is a
+   * capability: its artifacts are all that there is.
+   */
+  writeExternal?(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
 }

@@ -101,6 +101,7 @@ async function run(...args: string[]) {
     print: (text) => printed.push(text),
     tell: (text) => told.push(text),
     openVault: async () => vault,
+    openS3: () => Promise.reject(new Error("no other bucket is asked for here")),
     openStepFunctions: () => Promise.reject(new Error("no machine is asked for here")),
   });
   return { exitCode, printed: printed.join("\n"), told: told.join("\n") };

@@ -24,6 +24,8 @@ describe("names of items", () => {
     const two = escapeName(`${"ف".repeat(100)}2`);
     expect(one).toHaveLength(208 + 3 + 27);
     expect(one).not.toBe(two);
+    const item = dataItem({ database: "erp", collection: "ف".repeat(100) });
+    expect(readItemName(item)).toMatchObject({ kind: "data", namespace: { database: "erp" } });
   });
 
   it("tell what they are", () => {
