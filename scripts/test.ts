@@ -4,7 +4,7 @@ import { runProjects } from "./check-lib/run-projects.ts";
 
 /** Projects with real servers: one after the other, because they share two cores and the disk. */
 const SERVER_PROJECTS = ["contract", "integration", "faults"];
-const PROJECT_TIMEOUT_MS = 10 * 60_000;
+const PROJECT_TIMEOUT_MS = 15 * 60_000;
 
 const outcomes: Outcome[] = await runQuickChecks();
 for (const project of SERVER_PROJECTS) {
