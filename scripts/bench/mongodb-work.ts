@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { constants, createZstdCompress } from "node:zlib";
 import { BSON, MongoClient } from "mongodb";
 import type { Host } from "../../lambda/engine/host/host.ts";
 import { loadRawDriver } from "../../lambda/engine/mongodb/raw-driver.ts";
@@ -59,6 +60,8 @@ const MB = KB * KB;
 const MS = 1000;
 const MICROSECONDS = 1_000_000;
 const SEED_BATCH = 5_000;
+/** As the stage of a job. */
+const ZSTD_LEVEL_1 = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
 
 const never = new AbortController().signal;
 const uriOf = (port: number) => `mongodb://127.0.0.1:${port}/?directConnection=true`;
@@ -128,14 +131,22 @@ async function store(body: AsyncIterable<Uint8Array>, file: string): Promise<num
   return plainBytes;
 }
 
-/** What the driver offers: its raw cursor, into the same stages and the same sink, without fingerprints. */
+/** What the driver offers: its raw cursor, into the same compressor and the same sink; no digests, no fingerprints. */
 async function dumpBaseline({ port, folder, batchSize, gathered }: DumpBaseline): Promise<number> {
   await using client = new MongoClient(uriOf(port));
+  await mkdir(join(folder, "baseline"), { recursive: true });
   let bytes = 0;
   for (const name of COLLECTIONS) {
     const cursor = client.db(DATABASE).collection(name).find({}, { raw: true, batchSize });
-    const documents = cursor as unknown as AsyncIterable<Uint8Array>;
-    bytes += await store(gathered ? gather(documents) : documents, fileOf(folder, `baseline/${name}`));
+    const documents = async function* () {
+      for await (const document of cursor as unknown as AsyncIterable<Uint8Array>) {
+        bytes += document.length;
+        yield document;
+      }
+    };
+    const body = gathered ? gather(documents()) : documents();
+    const sink = createWriteStream(fileOf(folder, `baseline/${name}`), { highWaterMark: SINK_BYTES });
+    await pipeline(body, createZstdCompress({ params: ZSTD_LEVEL_1, chunkSize: COLLECT_BYTES }), sink);
   }
   return bytes;
 }
