@@ -18,7 +18,11 @@ export async function takeChanges(
 ): Promise<TakenChanges> {
   const { hostname: host, port } = new URL(uri);
   const signal = new AbortController().signal;
-  await using session = await mongodb.open(configFor({ host, port: Number(port) }), makeContext(signal));
+  await using session = await mongodb.open(
+    configFor({ host, port: Number(port) }),
+    makeContext(signal),
+    "read",
+  );
   if (session.changes === undefined) throw new Error("the server keeps no log");
   const changes = session.changes(from, { enough });
   const items = new Map<string, Buffer>();

@@ -10,7 +10,7 @@ export interface LogTime {
 }
 
 /** `<seconds>:<ordinal>`, or undefined when the text is nothing of the kind. */
-export function parseLogTime(text: string | undefined): LogTime | undefined {
+function parseLogTime(text: string | undefined): LogTime | undefined {
   const [, seconds, ordinal] = LOG.exec(text ?? "") ?? [];
   if (seconds === undefined || ordinal === undefined) return undefined;
   return { seconds: Number(seconds), ordinal: Number(ordinal) };

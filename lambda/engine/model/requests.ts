@@ -191,6 +191,25 @@ export const approveRequestSchema = z.strictObject({
   input: z.unknown(),
 });
 
+/** Role writer, returns. Seals what was written to one source since its newest slice or full backup. */
+export const sliceRequestSchema = z.strictObject({
+  job: z.literal("slice"),
+  source: z.string(),
+});
+export type SliceAnswer =
+  | {
+      readonly outcome: "sealed";
+      readonly backup: BackupRef;
+      readonly from: string;
+      readonly to: string;
+      readonly plainBytes: number;
+      readonly storedBytes: number;
+      readonly seconds: number;
+    }
+  /** Nothing was written, not even by the server itself; or the source keeps no log; or no full can be extended. */
+  | { readonly outcome: "unchanged" | "no-log" | "no-base" }
+  | { readonly outcome: "skipped-overlap" | "skipped-recovery"; readonly by: string };
+
 /** Role auditor, returns. Judges the freshness of every source and sends it as metrics. */
 export const auditRequestSchema = z.strictObject({ job: z.literal("audit") });
 export interface AuditAnswer {
@@ -207,6 +226,7 @@ export const requestSchema = z.discriminatedUnion("job", [
   recoveryStepRequestSchema,
   askApprovalRequestSchema,
   approveRequestSchema,
+  sliceRequestSchema,
   auditRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;
