@@ -2,9 +2,7 @@ import { z } from "zod";
 import { keys } from "../model/keys.ts";
 import { CLAIM_ATTEMPTS_LIMIT, contended } from "./claims.ts";
 import type { Services } from "./services.ts";
-
-/** No function that makes slices lives so long: who took the lease before is dead. */
-export const SLICE_LEASE_MS = 6 * 60_000;
+import { SLICE_LEASE_MS } from "./slice-limits.ts";
 
 const leaseSchema = z.strictObject({
   holder: z.string().min(1),

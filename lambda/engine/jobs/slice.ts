@@ -18,11 +18,9 @@ import { mapParallel } from "./parallel.ts";
 import { type ProgressTracker, trackProgress } from "./progress.ts";
 import { policyOf, type Services, sourceConfigOf } from "./services.ts";
 import { releaseLease, takeLease } from "./slice-lease.ts";
+import { SLICE_READ_LIMIT_MS } from "./slice-limits.ts";
 
 type SliceRequest = z.infer<typeof sliceRequestSchema>;
-
-/** A slice ends here and the next one goes on; together with connecting and sealing it fits into a function's life. */
-export const SLICE_READ_LIMIT_MS = 120_000;
 
 /**
  * Seals what was written to a source since its newest slice, or full backup, manifest last. Not while another slice is
