@@ -9,7 +9,7 @@ const instant = z.iso.datetime({ offset: false });
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A moment inside a source that has a log, e.g. an oplog timestamp; `at` is the same moment as a wall clock. */
-const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
+export const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
 export type Position = z.infer<typeof positionSchema>;
 
 /** One stored object. Read by `versionId`, so that a delete marker hides nothing. */

@@ -127,6 +127,8 @@ export interface RecordAnswer {
 export const recoverInputSchema = z.strictObject({
   source: z.string().optional(),
   backupId: idSchema.optional(),
+  /** An ISO time or `<seconds>:<ordinal>` of the source's log; without it, the newest that slices reach. */
+  moment: z.string().optional(),
   mode: z.enum(["plan", "execute"]).default("plan"),
   resume: z.string().optional(),
   reason: z.string().max(500).optional(),
@@ -147,6 +149,9 @@ export interface RecoveryPlan {
   readonly backup: BackupRef;
   readonly approval: "required" | "not-required";
   readonly recoversTo: string;
+  /** Where slices bring the backup to, as `<seconds>:<ordinal>`. */
+  readonly moment?: string;
+  readonly slices: number;
   readonly ageSeconds: number;
   readonly plainBytes: number;
   readonly storedBytes: number;

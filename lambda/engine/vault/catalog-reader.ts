@@ -51,7 +51,8 @@ export async function findNewestVerified(
   signal: AbortSignal,
 ): Promise<{ backup: Backup | undefined; broken: IntegrityError[] }> {
   const broken: IntegrityError[] = [];
-  for await (const entry of walkCatalog(vault, query, signal)) {
+  const cadences = query.cadences.filter((cadence) => cadence !== "slice");
+  for await (const entry of walkCatalog(vault, { ...query, cadences }, signal)) {
     if (entry.kind === "broken") broken.push(entry.error);
     else if (isUsable(entry.backup, now)) return { backup: entry.backup, broken };
   }
@@ -104,6 +105,24 @@ export async function readNewestManifests(
       }
   }
   return { manifests, broken };
+}
+
+/** Read side by side: a chain may hold a thousand slices. */
+const SLICES_AT_ONCE = 8;
+
+/** The slices of a source that were begun after `since`, oldest first; a broken one is a gap. */
+export async function* readSlices(
+  vault: Vault,
+  source: string,
+  since: Date,
+  signal: AbortSignal,
+): AsyncIterable<Backup> {
+  const found = await findNewest(vault, "slice", source, Number.POSITIVE_INFINITY, signal, since);
+  for (let at = 0; at < found.length; at += SLICES_AT_ONCE) {
+    const some = found.slice(at, at + SLICES_AT_ONCE);
+    const entries = await Promise.all(some.map((one) => readEntry(vault, one, source, signal)));
+    for (const entry of entries) if (entry.kind === "backup") yield entry.backup;
+  }
 }
 
 async function findNewest(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { takeLease } from "../../../lambda/engine/jobs/slice-lease.ts";
 import { slice } from "../../../lambda/engine/jobs/slice.ts";
+import { takeLease } from "../../../lambda/engine/jobs/slice-lease.ts";
 import { SLICE_LEASE_MS, SLICE_READ_LIMIT_MS } from "../../../lambda/engine/jobs/slice-limits.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { listKeys } from "../../support/backup-run.ts";
