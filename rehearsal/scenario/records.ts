@@ -4,6 +4,7 @@ export interface ManifestRecord {
   setId: string;
   cadence: string;
   source: string;
+  from?: { at: string; log?: string };
   to: { at: string; log?: string };
   startedAt: string;
   sealedAt: string;
@@ -36,6 +37,8 @@ export interface RecoveryRecord {
   runId: string;
   backup: { cadence: string; source: string; backupId: string };
   recoversTo: string;
+  moment?: string;
+  slices?: number;
   rtoSeconds: number;
   steps: { name: string; seconds: number }[];
   comparison: { outcome: string };
