@@ -41,5 +41,5 @@ export interface RecoveryRecord {
   slices?: number;
   rtoSeconds: number;
   steps: { name: string; seconds: number }[];
-  comparison: { outcome: string };
+  comparison: { outcome: string; checkedNamespaces: number };
 }

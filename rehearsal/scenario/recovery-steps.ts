@@ -11,6 +11,8 @@ const SLICE_WAIT_SECONDS = 150;
 const RUNBOOK_SECONDS = 300;
 /** The next scheduled run is at least a quarter of a minute away then. */
 const RECENT_RUN_MS = 45_000;
+/** What the writer never touches was dropped after the moment: it has to be compared all the same. */
+const STILL_NAMESPACES = 4;
 const LOST = ["erp", "chat"] as const;
 
 /** Loses it between two runs; nothing keeps the estate from backing up the ruins after it. */
@@ -90,6 +92,10 @@ export const runbookRecovers: Step<World> = {
     world.findings.measured = { rpoSeconds, rtoSeconds: recovery.rtoSeconds };
     world.set("recovery", recovery);
     const { comparison, recoversTo, moment, slices, steps } = recovery;
+    demand(
+      comparison.checkedNamespaces >= STILL_NAMESPACES,
+      `only ${comparison.checkedNamespaces} namespaces were compared with the backup's fingerprint`,
+    );
     demand((slices ?? 0) > 0, `no slice was replayed: ${JSON.stringify(recovery)}`);
     return { comparison, recoversTo, moment, slices, rpoSeconds, steps };
   },

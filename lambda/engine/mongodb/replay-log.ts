@@ -5,6 +5,7 @@ import type { Listed } from "./list-namespaces.ts";
 import { type Entry, type OplogTime, readEntry, readTime } from "./oplog.ts";
 import { Replay } from "./replay.ts";
 import { splitDocuments } from "./split-documents.ts";
+import { TouchedNamespaces } from "./touched.ts";
 
 const READ = { bytes: 4 * 1024 * 1024, documents: 5_000 } as const;
 
@@ -18,6 +19,12 @@ export type ReplayedLog =
       readonly until: OplogTime;
     };
 
+export interface Replayed {
+  readonly operations: number;
+  /** Namespaces that the slices changed, as far as they were replayed. */
+  readonly changed?: readonly string[];
+}
+
 /**
  * Replays the oplog of a dump's span and the slices that extend it, as one stream, because a transaction may begin in
  * one and end in another; then builds the unique indexes of what the span touches.
@@ -27,13 +34,13 @@ export async function replayOplog(
   log: ReplayedLog,
   listed: readonly Listed[],
   touched: ReadonlySet<string>,
-): Promise<number> {
+): Promise<Replayed> {
   const replay = new Replay(tools.connection, listed);
   await replay.relaxUnique(touched);
   for (const item of log.items) await replayItem(tools, replay, item, () => "replay");
-  if (log.slices !== undefined) await replaySlices(tools, replay, log);
+  const changed = log.slices === undefined ? undefined : await replaySlices(tools, replay, log);
   await replay.finish();
-  return replay.operations;
+  return { operations: replay.operations, ...(changed && { changed }) };
 }
 
 type Choice = "replay" | "skip" | "stop";
@@ -42,16 +49,19 @@ async function replaySlices(
   tools: DumpTools,
   replay: Replay,
   { slices, base, until }: Extract<ReplayedLog, { base: OplogTime }>,
-): Promise<void> {
+): Promise<string[]> {
+  const touched = new TouchedNamespaces();
   let reached = base;
-  const choose = ({ bytes }: Entry): Choice => {
-    const time = readTime(bytes);
+  const choose = (entry: Entry): Choice => {
+    const time = readTime(entry.bytes);
     if (time === undefined || compareLogTimes(time, reached) <= 0) return "skip";
     if (compareLogTimes(time, until) > 0) return "stop";
     reached = time;
+    touched.addInOrder(entry);
     return "replay";
   };
   for (const item of slices) await replayItem(tools, replay, item, choose);
+  return touched.names();
 }
 
 async function replayItem(

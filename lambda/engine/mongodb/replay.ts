@@ -142,7 +142,8 @@ export class Replay {
       await this.#run(database, { create: collection.slice("system.buckets.".length), ...options }, [
         "NamespaceExists",
       ]);
-    } else await this.#run(database, this.#spread(withoutFields(object, "idIndex", "temp")), ["NamespaceExists"]);
+    } else
+      await this.#run(database, this.#spread(withoutFields(object, "idIndex", "temp")), ["NamespaceExists"]);
     this.#existing.add(namespace);
   }
 

@@ -7,7 +7,7 @@ import type { DumpTools } from "./dump.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
 import { readEntry } from "./oplog.ts";
-import { type ReplayedLog, replayOplog } from "./replay-log.ts";
+import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
 import { planRestore, type RestorePart, type RestorePlan } from "./restore-items.ts";
 import { restoreUsers } from "./restore-users.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -35,10 +35,16 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const users = await restoreUsers(tools, plan.users);
   await compareBeforeReplay(tools, request, deferred);
   const log = logOf(request, plan.oplog);
-  const replayedOperations = log.items.length === 0 ? 0 : await replayOplog(tools, log, indexes, touched);
+  const { operations, ...replayed }: Replayed = hasEntries(log)
+    ? await replayOplog(tools, log, indexes, touched)
+    : { operations: 0 };
   await users.finish();
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
-  return { records: records + users.records, replayedOperations, bytes };
+  return { records: records + users.records, replayedOperations: operations, ...replayed, bytes };
+}
+
+function hasEntries({ items, slices = [] }: ReplayedLog): boolean {
+  return items.length + slices.length > 0;
 }
 
 /** The dump's own span to its end, then the slices from there. */

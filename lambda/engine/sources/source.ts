@@ -117,6 +117,8 @@ export interface RestoreRequest {
 export interface RestoreReport {
   readonly records: number;
   readonly replayedOperations: number;
+  /** Namespaces that the replayed part of `changes` touched; undefined where the source cannot tell. */
+  readonly changed?: readonly string[];
   readonly bytes: number;
 }
 

@@ -1,5 +1,6 @@
 import type { ClientSession, Db, MongoClient, Timestamp } from "mongodb";
 import { expect, it } from "vitest";
+import type { Fingerprint } from "../../../lambda/engine/model/fingerprint.ts";
 import type { LogTime } from "../../../lambda/engine/model/position.ts";
 import { formatLogTime, positionOf } from "../../../lambda/engine/model/position.ts";
 import type { RestoreItem } from "../../../lambda/engine/sources/source.ts";
@@ -41,11 +42,22 @@ it(`any of ${MOMENTS} random moments comes back as it was, out of ${OPERATIONS} 
   expect(slices.length).toBeGreaterThanOrEqual(Math.floor(OPERATIONS / SLICE_EVERY));
   for (let round = 0; round < MOMENTS; round++) {
     const moment = history[Math.floor(random() * history.length)] as Recorded;
-    await pair.restoreTarget(taken, { changes: { items: slices, until: positionOf(moment.at) } });
+    const report = await pair.restoreTarget(taken, {
+      changes: { items: slices, until: positionOf(moment.at) },
+    });
     const got = (await judgeServer(pair.targetUri)).namespaces;
+    expect(report.changed?.every((name) => name.startsWith("shop."))).toBe(true);
+    expect(unchanged(taken.summary.fingerprint, report.changed), moment.what).toEqual(
+      unchanged(await pair.fingerprintTarget(), report.changed),
+    );
     expect(got, `after ${moment.what}, at ${formatLogTime(moment.at)}`).toEqual(moment.state);
   }
 });
+
+/** What a recovery compares with the base's fingerprint: all that no replayed entry touched. */
+function unchanged(fingerprint: Fingerprint, changed: readonly string[] = []): Fingerprint {
+  return Object.fromEntries(Object.entries(fingerprint).filter(([name]) => !changed.includes(name)));
+}
 
 interface Item {
   readonly _id: number;

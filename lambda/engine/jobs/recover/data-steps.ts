@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { VaultError } from "../../model/errors.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { BackupRef } from "../../model/requests.ts";
@@ -9,8 +10,12 @@ import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
 import { isDrillDue, type Services } from "../services.ts";
-import { readRunPlan, writeDone } from "./run-state.ts";
+import { readDone, readRunPlan, writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+
+/** A machine's state has room for so many names; the slices' manifests name them all. */
+const TOLD_NAMESPACES_LIMIT = 2_000;
+const restoredSchema = z.looseObject({ changed: z.array(z.string()).optional() });
 
 /**
  * Checks the backup before anything is overwritten. Throws `IntegrityError`, or `VaultError` ARCHIVED with what to do
@@ -80,7 +85,10 @@ export async function restoreBackup(
   requireCompatible(manifest, (await opened.session.probe()).versions);
   const items = restoreItemsOf(services.vault, manifest, signal);
   const changes = await readChanges(plan.runId, services, signal);
-  return { ...(await opened.session.restore({ items, manifest, guard: "replace", ...changes })) };
+  const request = { items, manifest, guard: "replace", ...changes } as const;
+  const { changed, ...report } = await opened.session.restore(request);
+  const tellable = changed !== undefined && changed.length <= TOLD_NAMESPACES_LIMIT;
+  return { ...report, ...(tellable && { changed: [...changed] }) };
 }
 
 /**
@@ -120,12 +128,25 @@ async function extend(
   services: Services,
   signal: AbortSignal,
 ): Promise<Manifest> {
-  const sliced: string[] = [];
-  for (const ref of await slicesOf(runId, services, signal))
-    sliced.push(...((await readManifest(services.vault, ref, signal)).endState?.touched ?? []));
+  const sliced = await findSliced(runId, services, signal);
   if (sliced.length === 0) return manifest;
   const { touched = [], fingerprint = {} } = manifest.endState ?? {};
   const still = Object.entries(fingerprint).filter(([name]) => !sliced.includes(name));
   const endState = { touched: [...new Set([...touched, ...sliced])], fingerprint: Object.fromEntries(still) };
   return { ...manifest, endState };
+}
+
+/** What the slices changed: as far as they were replayed where the restore told it, else all that they touch. */
+async function findSliced(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const restored = await readDone(runId, "restore", services, signal);
+  const { changed } = restoredSchema.safeParse(restored?.answer).data ?? {};
+  if (changed !== undefined) return changed;
+  const sliced: string[] = [];
+  for (const ref of await slicesOf(runId, services, signal))
+    sliced.push(...((await readManifest(services.vault, ref, signal)).endState?.touched ?? []));
+  return sliced;
 }
