@@ -1,8 +1,8 @@
 import type { ClientSession, Db, MongoClient, Timestamp } from "mongodb";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Fingerprint } from "../../../lambda/engine/model/fingerprint.ts";
 import type { LogTime } from "../../../lambda/engine/model/position.ts";
-import { formatLogTime, positionOf } from "../../../lambda/engine/model/position.ts";
+import { compareLogTimes, formatLogTime, positionOf } from "../../../lambda/engine/model/position.ts";
 import type { RestoreItem } from "../../../lambda/engine/sources/source.ts";
 import { makeSeededRandom } from "../../support/bytes.ts";
 import { toRestoreItems } from "../../support/mongodb.ts";
@@ -35,6 +35,7 @@ it(`any of ${MOMENTS} random moments comes back as it was, out of ${OPERATIONS} 
   for (let n = 1; n <= OPERATIONS; n++) {
     history.push(await record(shop, random, n));
     if (n % SLICE_EVERY !== 0 && n !== OPERATIONS) continue;
+    await untilMajority(pair.client);
     const { items, summary } = await takeChanges(pair.sourceUri, from);
     slices.push(...toRestoreItems(items));
     from = summary.to;
@@ -89,16 +90,21 @@ async function record(shop: Db, random: () => number, n: number): Promise<Record
   });
   return {
     what: `${n} ${operation.name} ${collection.collectionName}`,
-    at: await majorityOf(pair.client),
+    at: await lastWrite(pair.client, "opTime"),
     state: (await judgeServer(pair.sourceUri)).namespaces,
   };
 }
 
-async function majorityOf(client: MongoClient): Promise<LogTime> {
-  await client.db("admin").command({ appendOplogNote: 1, data: { after: "an operation" } });
-  const { lastWrite } = await client.db("admin").command({ hello: 1 });
-  const { t, i } = lastWrite.opTime.ts as Timestamp;
+/** Where the newest entry lies, which is the operation's own, or where the majority is. */
+async function lastWrite(client: MongoClient, field: "opTime" | "majorityOpTime"): Promise<LogTime> {
+  const hello = await client.db("admin").command({ hello: 1 });
+  const { t, i } = hello.lastWrite[field].ts as Timestamp;
   return { seconds: t, ordinal: i };
+}
+
+async function untilMajority(client: MongoClient): Promise<void> {
+  const wanted = await lastWrite(client, "opTime");
+  await vi.waitUntil(async () => compareLogTimes(await lastWrite(client, "majorityOpTime"), wanted) >= 0);
 }
 
 interface Given {
