@@ -66,7 +66,7 @@ function logged(session: Session, log: FakeLog, server: FakeServer): Session {
     dump(options) {
       const dump = session.dump(options);
       const to = positionOf({ seconds: log.now, ordinal: 1 });
-      return { items: dump.items, summary: async () => ({ ...(await dump.summary()), to }) };
+      return { items: dump.items, summary: async () => ({ ...(await dump.summary()), from: to, to }) };
     },
     changes: (from, options) => readChanges(log, from, options),
     async restore(request) {

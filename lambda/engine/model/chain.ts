@@ -81,7 +81,7 @@ export function planSliceStarts(
   now: Date,
 ): SliceStart[] {
   const fulls = manifests.flatMap((base) => {
-    const to = logTimeOf(base.to);
+    const to = placeInLog(base);
     const tooOld = now.getTime() - Date.parse(base.to.at) > fullEveryDays * DAY_MS;
     return base.type === "full" && to && !tooOld && Date.parse(base.expiresAt) > now.getTime()
       ? [{ base, from: to }]
@@ -109,6 +109,14 @@ export function boundLifetime(slice: Lifetime, base: Pick<Manifest, "lockedUntil
   };
 }
 
+/**
+ * Where a full backup lies in the log of its source. An imported dump tells no span: it may be of another server, whose
+ * log this is not, and so nothing extends it.
+ */
+export function placeInLog({ from, to }: Manifest): LogTime | undefined {
+  return from && logTimeOf(from) && logTimeOf(to);
+}
+
 function earlier(left: Date, right: Date): Date {
   return left < right ? left : right;
 }
@@ -118,7 +126,7 @@ function basesOf(backups: readonly Backup[], now: Date): Base[] {
   return backups
     .filter((backup) => isUsable(backup, now))
     .flatMap((base) => {
-      const to = logTimeOf(base.manifest.to);
+      const to = placeInLog(base.manifest);
       return to === undefined ? [] : [{ base, to }];
     })
     .sort((left, right) => compareLogTimes(right.to, left.to) || compareIds(right.base, left.base));

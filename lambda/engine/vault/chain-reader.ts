@@ -1,7 +1,7 @@
 import { FULL_CADENCES } from "../model/cadence.ts";
 import { type Backup, isUsable } from "../model/catalog.ts";
-import { type ChainPlan, planChain } from "../model/chain.ts";
-import { compareLogTimes, type LogTime, logTimeOf } from "../model/position.ts";
+import { type ChainPlan, placeInLog, planChain } from "../model/chain.ts";
+import { compareLogTimes, type LogTime } from "../model/position.ts";
 import { readSlices, walkCatalog } from "./catalog-reader.ts";
 import type { Vault } from "./vault.ts";
 
@@ -26,7 +26,7 @@ export async function findChain(
   signal: AbortSignal,
 ): Promise<ChainPlan | undefined> {
   const base = named ?? (await findBase(vault, source, target, now, signal));
-  if (base === undefined || logTimeOf(base.manifest.to) === undefined) return undefined;
+  if (base === undefined || placeInLog(base.manifest) === undefined) return undefined;
   const since = new Date(Date.parse(base.manifest.to.at) - BEGUN_BEFORE_MS);
   const found: Backup[] = [base];
   for await (const slice of readSlices(vault, source, since, signal)) {
@@ -48,9 +48,10 @@ async function findBase(
   let oldest: Backup | undefined;
   for await (const entry of walkCatalog(vault, { source, cadences: FULL_CADENCES }, signal)) {
     if (entry.kind === "broken" || !isUsable(entry.backup, now)) continue;
+    const to = placeInLog(entry.backup.manifest);
+    if (to === undefined) continue;
     oldest = entry.backup;
-    const to = logTimeOf(oldest.manifest.to);
-    if (to !== undefined && (target === "newest" || compareLogTimes(to, target) <= 0)) return oldest;
+    if (target === "newest" || compareLogTimes(to, target) <= 0) return oldest;
   }
   return oldest;
 }

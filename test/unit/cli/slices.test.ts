@@ -28,7 +28,7 @@ async function store(vault: MemoryVault, manifest: Manifest): Promise<void> {
 /** A verified backup of 03:00, and a slice every 15 minutes until 03:45; the source is asked about at 04:00. */
 async function run(...args: string[]) {
   const vault = new MemoryVault({ now: () => NOW });
-  await store(vault, makeManifest({ backupId: idAt(0), to: at(0) }));
+  await store(vault, makeManifest({ backupId: idAt(0), from: at(0), to: at(0) }));
   for (const minutes of [15, 30, 45])
     await store(
       vault,
@@ -49,6 +49,7 @@ async function run(...args: string[]) {
     print: (text) => printed.push(text),
     tell: () => {},
     openVault: async () => vault,
+    openS3: () => Promise.reject(new Error("no other bucket is asked for here")),
     openStepFunctions: () => Promise.reject(new Error("no machine is asked for here")),
   });
   return { exitCode, printed: printed.join("\n") };

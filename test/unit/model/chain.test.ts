@@ -19,8 +19,16 @@ const idAt = (seconds: number) =>
   `${new Date((START + seconds) * 1000).toISOString().replace(/[-:.]/g, "")}-0123456789`;
 
 function full(seconds: number, verified = true, change: Partial<Manifest> = {}): Backup {
-  const backup = makeBackup({ backupId: idAt(seconds), to: at(seconds), ...change });
+  const span = { from: at(seconds - 1), to: at(seconds) };
+  const backup = makeBackup({ backupId: idAt(seconds), ...span, ...change });
   return verified ? { ...backup, verifications: [makeVerification(backup, false)] } : backup;
+}
+
+/** It tells a position, but no span: nobody knows of which server's log it is. */
+function imported(seconds: number): Backup {
+  const { from: _none, ...manifest } = makeManifest({ backupId: idAt(seconds), to: at(seconds) });
+  const backup = { ...makeBackup(), manifest };
+  return { ...backup, verifications: [makeVerification(backup, false)] };
 }
 
 function slice(from: number, to: number, change: Partial<Manifest> = {}): Backup {
@@ -71,6 +79,7 @@ describe("the windows that can be reached", () => {
       [full(10), slice(10, 20, { expiresAt: "2026-11-23T23:00:00.000Z" }), slice(20, 30)],
       [[10, 10]],
     ],
+    ["an imported dump", [imported(10), slice(10, 20)], []],
     ["a source without a log", [full(10, true, { to: { at: "2026-11-23T03:00:05.000Z" } })], []],
   ])("%s", (_, backups, expected) => {
     expect(windows(...backups)).toEqual(expected);
@@ -168,6 +177,10 @@ describe("the start of the next slice", () => {
 
   it("is the newest full's position where there is no slice, verified or not", () => {
     expect(starts(full(10), full(15, false))).toEqual([15]);
+  });
+
+  it("is nowhere with an imported dump alone", () => {
+    expect(starts(imported(10))).toEqual([]);
   });
 
   it("is nowhere without a full, with one that is too old, and with one that has expired", () => {
