@@ -1,4 +1,4 @@
-import { CADENCES, type Cadence, cadenceSchema } from "../lambda/engine/model/cadence.ts";
+import { type Cadence, cadenceSchema, FULL_CADENCES } from "../lambda/engine/model/cadence.ts";
 import {
   type Backup,
   type CatalogEntry,
@@ -23,14 +23,14 @@ export interface BackupFilter {
   readonly limit: number;
 }
 
-/** Everything in a manifest's place, newest first, at most `limit` of a source and cadence. */
+/** Everything in a manifest's place, newest first, at most `limit` of a source and cadence; slices when asked for. */
 export async function findEntries(
   vault: Vault,
   filter: BackupFilter,
   signal: AbortSignal,
 ): Promise<CatalogEntry[]> {
   const sources = filter.source === undefined ? await findSources(vault, signal) : [filter.source];
-  const cadences = filter.cadence === undefined ? CADENCES : [filter.cadence];
+  const cadences = filter.cadence === undefined ? FULL_CADENCES : [filter.cadence];
   const entries: CatalogEntry[] = [];
   for (const source of sources)
     for await (const entry of walkCatalog(

@@ -1,7 +1,9 @@
 import type { Cadence } from "../lambda/engine/model/cadence.ts";
-import { findEntries, summarize } from "./backups.ts";
+import type { Vault } from "../lambda/engine/vault/vault.ts";
+import { findEntries, findSources, summarize } from "./backups.ts";
 import { EXIT } from "./exit-codes.ts";
 import { formatBytes, formatJson, formatSeconds, formatTable } from "./format.ts";
+import { describeReach, findReach } from "./reach.ts";
 import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
 
 export interface ListOptions extends VaultOptions {
@@ -34,5 +36,18 @@ export async function listBackups(options: ListOptions, world: CliWorld): Promis
     backup.lockedUntil.slice(0, 10),
   ]);
   const head = ["BACKUP", "SOURCE", "CADENCE", "STANDING", "AGE", "DATA", "STORED", "LOCKED UNTIL"];
-  world.print(formatTable(head, rows));
+  const reaches = await describeReaches(vault, options, world);
+  world.print([formatTable(head, rows), ...reaches].join("\n"));
+}
+
+/** A line a source in place of its slices, of which there are very many; `--cadence slice` lists them. */
+async function describeReaches(vault: Vault, options: ListOptions, world: CliWorld): Promise<string[]> {
+  if (options.cadence !== undefined) return [];
+  const sources = options.source ? [options.source] : await findSources(vault, world.signal);
+  const lines: string[] = [];
+  for (const source of sources) {
+    const reach = await findReach(vault, source, world.now(), world.signal);
+    if (reach) lines.push(describeReach(source, reach));
+  }
+  return lines.length === 0 ? [] : ["", ...lines];
 }

@@ -5,6 +5,7 @@ import { loadEstate } from "../lib/config/load-estate.ts";
 import { ageOf, findSources } from "./backups.ts";
 import { EXIT } from "./exit-codes.ts";
 import { formatJson, formatSeconds, formatTable } from "./format.ts";
+import { findReach } from "./reach.ts";
 import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
 
 export interface StatusOptions extends VaultOptions {
@@ -17,7 +18,9 @@ interface SourceStatus {
   readonly source: string;
   readonly state: "met" | "missed" | "no-verified-backup";
   readonly backupId?: string;
+  /** Of the newest moment that can be brought back. */
   readonly ageSeconds?: number;
+  readonly slices?: number;
   readonly rpoSeconds: number;
   readonly broken: readonly string[];
 }
@@ -46,21 +49,24 @@ async function judgeSource(
   const { backup, broken } = await findNewestVerified(vault, query, now, world.signal);
   const messages = broken.map(({ message }) => message);
   if (backup === undefined) return { source, state: "no-verified-backup", rpoSeconds, broken: messages };
-  const ageSeconds = ageOf(backup, now);
+  const reach = await findReach(vault, source, now, world.signal);
+  const ageSeconds = reach ? Math.max(0, (now.getTime() - Date.parse(reach.to)) / 1000) : ageOf(backup, now);
   const state = ageSeconds <= rpoSeconds ? "met" : "missed";
-  return { source, state, backupId: backup.ref.backupId, ageSeconds, rpoSeconds, broken: messages };
+  const slices = reach?.slices ?? 0;
+  return { source, state, backupId: backup.ref.backupId, ageSeconds, slices, rpoSeconds, broken: messages };
 }
 
 function asTable(statuses: readonly SourceStatus[]): string {
   if (statuses.length === 0) return "The vault holds no backup of any source.";
   return formatTable(
-    ["SOURCE", "RPO", "STATE", "AGE", "NEWEST VERIFIED"],
-    statuses.map(({ source, state, backupId = "-", ageSeconds, rpoSeconds }) => [
+    ["SOURCE", "RPO", "STATE", "AGE", "NEWEST VERIFIED", "SLICES"],
+    statuses.map(({ source, state, backupId = "-", ageSeconds, slices = 0, rpoSeconds }) => [
       source,
       formatSeconds(rpoSeconds),
       state,
       ageSeconds === undefined ? "-" : formatSeconds(ageSeconds),
       backupId,
+      String(slices),
     ]),
   );
 }

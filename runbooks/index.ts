@@ -55,11 +55,20 @@ export const RUNBOOKS: readonly Runbook[] = [
     title: "Bring a source back from the vault",
     startedBy: "an operator, in the console or by `backup-estate run recover`",
     inputs: [
-      { input: {}, means: "Plans the newest verified backup and changes nothing." },
-      { input: { mode: "execute", reason: "disk lost" }, means: "Recovers from the newest verified backup." },
+      { input: {}, means: "Plans the newest verified backup and its slices, and changes nothing." },
+      {
+        input: { mode: "execute", reason: "disk lost" },
+        means:
+          "Recovers from the newest verified backup and its slices; refused where these would drop again.",
+      },
+      {
+        input: { moment: "2026-11-24T01:59:59Z", mode: "execute" },
+        means:
+          "Recovers all that was written before that second; `<seconds>:<ordinal>` of the oplog is as good.",
+      },
       {
         input: { source: "mongodb", backupId: "20261123T020000123Z-7k2m9qx4ta", mode: "execute" },
-        means: "Recovers one source from one backup.",
+        means: "Recovers one source from one backup, without slices.",
       },
       { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
     ],

@@ -6,7 +6,12 @@ import { makeWorld } from "../engine/jobs/world.ts";
 import { throwIfAborted } from "../engine/model/errors.ts";
 import { makeMetrics } from "./aws/metrics.ts";
 import { makeSecretReader } from "./aws/secrets.ts";
-import { makeExecutions, makeStepFunctionsClient, makeTaskTokens } from "./aws/step-functions.ts";
+import {
+  makeBackupStarter,
+  makeExecutions,
+  makeStepFunctionsClient,
+  makeTaskTokens,
+} from "./aws/step-functions.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { makeLog } from "./log.ts";
 
@@ -24,6 +29,7 @@ export function wireServices(): Wiring {
   const stepFunctions = makeStepFunctionsClient();
   const buckets = { vaultBucket: environment.VAULT_BUCKET, stateBucket: environment.STATE_BUCKET };
   const drillAddress = drillAddressOf(environment);
+  const { BACKUP_MACHINE_ARN: backupMachineArn } = environment;
   const services: Services = {
     estate,
     ...makeWorld(estate, buckets, makeSecretReader(mask)),
@@ -34,6 +40,7 @@ export function wireServices(): Wiring {
     log: makeLog(estate.name, mask),
     metrics: makeMetrics(),
     ...(drillAddress && { drillAddress }),
+    ...(backupMachineArn && { startBackup: makeBackupStarter(stepFunctions, backupMachineArn) }),
     wait,
   };
   return { services, mask, environment };

@@ -178,7 +178,7 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     host: { ...authored.host, port: authored.host.port ?? 22 },
     ...(sections.app && { app: sections.app }),
     sources: sections.sources,
-    cadences: withoutSliceSchedule(sections.cadences.cadences),
+    cadences: sections.cadences.cadences,
     fullEveryDays: sections.fullEveryDays,
     lockMode: authored.lock?.mode === "compliance" ? "COMPLIANCE" : "GOVERNANCE",
     codec: authored.compression ?? "zstd",
@@ -191,12 +191,4 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     contacts: authored.contacts ?? [],
   } satisfies Estate);
   return { estate, notes: [...sections.cadences.notes, ...cautions(sections.cadences, rpoMinutes)] };
-}
-
-/** Slices are accepted, but not made yet: their policy stands, nothing fires. */
-function withoutSliceSchedule(cadences: Estate["cadences"]): Estate["cadences"] {
-  const { slice, ...others } = cadences;
-  if (slice === undefined) return others;
-  const { schedule: _notMade, ...policy } = slice;
-  return { slice: policy, ...others };
 }

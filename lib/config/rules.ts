@@ -1,6 +1,6 @@
 import { CADENCES, type Cadence } from "../../lambda/engine/model/cadence.ts";
 import type { CadencePolicy } from "../../lambda/engine/model/estate.ts";
-import { describeSchedule, longestGapMinutes } from "../../lambda/engine/model/schedule.ts";
+import { longestGapMinutes } from "../../lambda/engine/model/schedule.ts";
 import { isTimeZone } from "../../lambda/engine/model/zone.ts";
 import { GLACIER_MINIMUM_DAYS, type ResolvedCadences } from "./cadences.ts";
 import { type Fault, nearest, show } from "./fault.ts";
@@ -143,21 +143,16 @@ function outlived(
 export function cautions({ cadences }: ResolvedCadences, rpoMinutes: number): string[] {
   const daily = cadences.daily?.schedule;
   const outside = daily !== undefined && "at" in daily && (daily.at < "02:00" || daily.at >= "06:00");
-  const fulls = CADENCES.flatMap((cadence) => {
-    const schedule = cadence === "slice" ? undefined : cadences[cadence]?.schedule;
+  const gaps = CADENCES.flatMap((cadence) => {
+    const schedule = cadences[cadence]?.schedule;
     return schedule === undefined ? [] : [longestGapMinutes(schedule)];
   });
-  const gapMinutes = Math.min(...fulls);
+  const gapMinutes = Math.min(...gaps);
   return [
     ...(outside ? [`cadences.daily runs at ${daily.at}, outside the quiet hours 02:00 to 06:00.`] : []),
     ...(gapMinutes > rpoMinutes
       ? [
           `The shortest cadence leaves ${gapMinutes} minutes between backups; objectives.rpo is ${rpoMinutes} minutes.`,
-        ]
-      : []),
-    ...(cadences.slice?.schedule
-      ? [
-          `Slices (${describeSchedule(cadences.slice.schedule)}) are accepted, but not made yet: hourly runs are full dumps.`,
         ]
       : []),
   ];

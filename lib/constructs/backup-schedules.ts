@@ -14,7 +14,7 @@ export interface BackupSchedulesProps {
   readonly machine: IStateMachine;
 }
 
-/** One schedule for each cadence that the estate schedules. */
+/** One schedule for each cadence that the estate schedules; slices have a function of their own. */
 export class BackupSchedules extends Construct {
   readonly deadLetters: DeadLetters;
 
@@ -32,7 +32,7 @@ export class BackupSchedules extends Construct {
     });
     for (const cadence of CADENCES) {
       const schedule = estate.cadences[cadence]?.schedule;
-      if (schedule === undefined) continue;
+      if (schedule === undefined || cadence === "slice") continue;
       new BackupSchedule(this, cadence, {
         estateName: estate.name,
         cadence,

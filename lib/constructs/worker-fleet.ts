@@ -39,6 +39,7 @@ export class WorkerFleet extends Construct {
   readonly bindings: MachineBindings;
   readonly cluster: Cluster;
   readonly taskRoleArns: readonly string[];
+  readonly writerRole: Role;
   private readonly props: WorkerFleetProps;
 
   constructor(scope: Construct, id: string, props: WorkerFleetProps) {
@@ -47,6 +48,7 @@ export class WorkerFleet extends Construct {
     const network = new WorkerNetwork(this, "Network", props.stores.operationsKeyArn);
     this.cluster = this.addCluster(network);
     const roles = this.addRoles();
+    this.writerRole = roles.writer;
     const tasks = this.addTasks(roles);
     this.bindings = {
       functions: this.addFunctions(roles),

@@ -37,6 +37,13 @@ export class WatchStack extends Stack {
       description: `A schedule of the estate ${estate.name} could not start its backup. Read the message in the queue, then start the machine ${estate.name}-backup by hand.`,
       topic,
     });
+    const { sliceDeadLettersName } = props.workers;
+    if (sliceDeadLettersName !== undefined)
+      new DeadLetterAlarm(this, "FailedSlice", {
+        queueName: sliceDeadLettersName,
+        description: `Slices of the estate ${estate.name} fail: recoveries reach only as far as the newest one. Read the message in the queue and the log of ${estate.name}-slicer; after OPLOG_GAP a new full backup was started. Then purge the queue.`,
+        topic,
+      });
     new CfnOutput(this, "AlertTopicArn", { value: topic.topicArn });
   }
 }

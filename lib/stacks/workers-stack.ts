@@ -7,8 +7,10 @@ import type { MachineBindings } from "../../runbooks/bindings.ts";
 import type { Bundle } from "../bundle.ts";
 import { BackupSchedules } from "../constructs/backup-schedules.ts";
 import { Machine } from "../constructs/machine.ts";
+import { Slicer } from "../constructs/slicer.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import { WorkerFleet } from "../constructs/worker-fleet.ts";
+import { slicedSourcesOf } from "../sliced-sources.ts";
 
 export interface WorkersStackProps {
   readonly estate: Estate;
@@ -23,6 +25,8 @@ export interface WorkerExports {
   readonly taskRoleArns: readonly string[];
   readonly clusterArn: string;
   readonly scheduleDeadLettersName: string;
+  /** Undefined in an estate that makes no slices. */
+  readonly sliceDeadLettersName?: string;
 }
 
 /** The workers, the machine Backup, and the schedules that start it. */
@@ -46,13 +50,24 @@ export class WorkersStack extends Stack {
       operationsKeyArn: stores.operationsKeyArn,
     });
     const schedules = new BackupSchedules(this, "Schedules", { estate, machine });
+    const slicer = this.addSlicer(props, fleet);
     this.exports = {
       bindings: fleet.bindings,
       taskRoleArns: fleet.taskRoleArns,
       clusterArn: fleet.cluster.clusterArn,
       scheduleDeadLettersName: this.exportValue(schedules.deadLetters.queueName),
+      ...(slicer && { sliceDeadLettersName: this.exportValue(slicer.deadLetters.queueName) }),
     };
     new CfnOutput(this, "BackupMachineArn", { value: machine.stateMachineArn });
     new CfnOutput(this, "ClusterArn", { value: fleet.cluster.clusterArn });
+  }
+
+  private addSlicer({ estate, stores, bundle }: WorkersStackProps, fleet: WorkerFleet): Slicer | undefined {
+    const schedule = estate.cadences.slice?.schedule;
+    const sources = slicedSourcesOf(estate);
+    if (schedule === undefined || sources.length === 0) return undefined;
+    const { handlersFolder } = bundle;
+    const { writerRole } = fleet;
+    return new Slicer(this, "Slicer", { estate, stores, handlersFolder, writerRole, schedule, sources });
   }
 }

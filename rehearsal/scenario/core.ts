@@ -6,6 +6,7 @@ import {
   databaseIsLost,
   recoveredIsOneMoment,
   runbookRecovers,
+  sliceHoldsLoss,
 } from "./recovery-steps.ts";
 import type { Step } from "./step.ts";
 import { companyIsBusy, estateIsDeployed, worldStarts } from "./world-steps.ts";
@@ -21,6 +22,7 @@ export const coreSteps: readonly Step<World>[] = [
   lockRefusesDelete,
   corruptionRaisesOneAlert,
   databaseIsLost,
+  sliceHoldsLoss,
   runbookRecovers,
   recoveredIsOneMoment,
   appWasDownOnlyMeanwhile,

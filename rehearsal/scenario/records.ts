@@ -4,6 +4,7 @@ export interface ManifestRecord {
   setId: string;
   cadence: string;
   source: string;
+  from?: { at: string; log?: string };
   to: { at: string; log?: string };
   startedAt: string;
   sealedAt: string;
@@ -36,7 +37,9 @@ export interface RecoveryRecord {
   runId: string;
   backup: { cadence: string; source: string; backupId: string };
   recoversTo: string;
+  moment?: string;
+  slices?: number;
   rtoSeconds: number;
   steps: { name: string; seconds: number }[];
-  comparison: { outcome: string };
+  comparison: { outcome: string; checkedNamespaces: number };
 }

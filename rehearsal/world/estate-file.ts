@@ -15,8 +15,8 @@ export function secretsOf(company: Company): Readonly<Record<string, string>> {
 }
 
 /**
- * Writes the company's `estate.yaml`. The hourly cadence fires every minute and is drilled, so that a rehearsal
- * takes minutes; the others fire at times that are far from now.
+ * Writes the company's `estate.yaml`. Slices and the hourly cadence fire every minute, and the latter is drilled, so
+ * that a rehearsal takes minutes; the others fire at times that are far from now.
  */
 export async function writeEstateFile(path: string, company: Company, now: Date): Promise<string> {
   const far = new Date(now.getTime() + DAY_MS / 2);
@@ -44,6 +44,7 @@ export async function writeEstateFile(path: string, company: Company, now: Date)
       },
     },
     cadences: {
+      slice: { every: "1 minute" },
       hourly: { every: "1 minute", drill: true },
       daily: { at: `${String(far.getUTCHours()).padStart(2, "0")}:00` },
       weekly: { at: "01:00", on: WEEKDAYS[(now.getUTCDay() + 3) % WEEKDAYS.length] },

@@ -8,9 +8,9 @@ export function done(step: string): string {
   return `("${step}" in $plan.doneSteps)`;
 }
 
-/** JSONata: the command that carries out the plan as it was shown, with the very same backup. */
+/** JSONata: the command that carries out the plan as it was shown, with the very same backup and moment. */
 export const EXECUTE_COMMAND = command(
-  `{ "source": $plan.source, "backupId": $plan.backup.backupId, "mode": "execute" }`,
+  `$merge([{ "source": $plan.source, "backupId": $plan.backup.backupId }, $exists($plan.moment) ? { "moment": $plan.moment } : {}, { "mode": "execute" }])`,
 );
 
 export const RESUME = `"\\nNext: " & ${command(`{ "resume": $plan.runId, "mode": "execute" }`)}`;

@@ -56,6 +56,13 @@ describe("a recovery where all goes well", () => {
     });
   });
 
+  test("of mode plan keeps, in the command, the moment that slices bring the backup to", async () => {
+    const { ending } = await run({ mode: "plan", text: "one", moment: "1795478405:3", slices: 2 });
+    expect(ending.output).toMatchObject({
+      next: `backup-estate run recover --input '{"source":"mongodb","backupId":"20261123T020009001Z-0123456789","moment":"1795478405:3","mode":"execute"}'`,
+    });
+  });
+
   test("asks nobody where the estate requires no approval", async () => {
     expect((await run({ approval: "not-required" })).jobs).not.toContain("ask-approval");
   });

@@ -45,7 +45,11 @@ export function fakeSource(servers: ReadonlyMap<string, FakeServer>): Source {
   const source: Source<FakeConfig> = {
     kind: "fake",
     config: configSchema,
-    needs: { compute: "lambda", drill: { image: "fake", majors: ["7"], port: 1, command: [] } },
+    needs: {
+      compute: "lambda",
+      keepsLog: true,
+      drill: { image: "fake", majors: ["7"], port: 1, command: [] },
+    },
     async open(config, context) {
       const server = servers.get(config.server);
       if (server?.reachable) return openSession(server, context);

@@ -11,6 +11,7 @@ import { plan } from "../../lambda/engine/jobs/recover/plan.ts";
 import { runRecoveryStep } from "../../lambda/engine/jobs/recover/run-step.ts";
 import { parseRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
 import type { RecoveryPlan, Request } from "../../lambda/engine/model/requests.ts";
+import type { Source } from "../../lambda/engine/sources/source.ts";
 import { executionArn, type JobWorld, makeJobWorld, NEVER } from "./job-world.ts";
 
 export const STEPS = ["check-backup", "stop-app", "restore", "compare", "start-app", "health"] as const;
@@ -42,7 +43,10 @@ async function makeHost() {
   return { host, state };
 }
 
-export async function backedUpWorld() {
+/** `wrap` makes another source of the fake one. */
+export async function backedUpWorld(
+  wrap: (source: Source, servers: JobWorld["servers"]) => Source = (source) => source,
+) {
   const { host, state } = await makeHost();
   const world = makeJobWorld({
     openHost: async () => host,
@@ -55,8 +59,11 @@ export async function backedUpWorld() {
       },
     },
   });
-  const backup = await backUp(world, "backup-1");
-  return { world, backup, host: state };
+  const plain = world.services.sourceOf("fake");
+  const services = { ...world.services, sourceOf: () => wrap(plain, world.servers) };
+  const wrapped: JobWorld = { ...world, services };
+  const backup = await backUp(wrapped, "backup-1");
+  return { world: wrapped, backup, host: state };
 }
 
 export async function backUp(world: JobWorld, name: string) {

@@ -55,6 +55,20 @@ export async function claimSource(
   throw contended(key);
 }
 
+/** The recovery that holds a source now, by its execution's ARN. */
+export async function findRecovery(
+  source: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const found = await services.state.read(keys.sourceClaim(source), signal);
+  const held = found && sourceClaimSchema.parse(found.value);
+  if (held === undefined || held.releasedAt !== undefined) return undefined;
+  const [, , , , , , machine = ""] = held.executionArn.split(":");
+  if (!machine.endsWith("-recover") || !(await mayStillRun(held, services, signal))) return undefined;
+  return held.executionArn;
+}
+
 /** Gives a source back; a claim of another execution is left alone. Repeatable. */
 export async function releaseSource(
   source: string,

@@ -10,6 +10,7 @@ import { askApproval } from "./recover/ask-approval.ts";
 import { plan } from "./recover/plan.ts";
 import { runRecoveryStep } from "./recover/run-step.ts";
 import type { Services } from "./services.ts";
+import { slice } from "./slice.ts";
 
 export const WORKER_ROLES = ["writer", "checker", "drill", "restorer", "approver", "auditor"] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -48,6 +49,7 @@ const TABLE: JobTable = {
   report: recoveryStep,
   "ask-approval": { roles: ["restorer"], token: "hands-on", run: askApproval },
   approve: { roles: ["approver"], token: "answered", run: approve },
+  slice: { roles: ["writer"], token: "answered", run: slice },
   audit: { roles: ["auditor"], token: "answered", run: audit },
 };
 

@@ -20,6 +20,17 @@ export interface Executions {
   stateOf(executionArn: string, signal: AbortSignal): Promise<ExecutionState>;
 }
 
+/** What is told to the machine Backup when a worker starts it. */
+export interface BackupStart {
+  /** The same name starts the machine only once, however often it is asked for. */
+  readonly name: string;
+  readonly input: {
+    readonly cadence: Cadence;
+    readonly sources: readonly string[];
+    readonly trigger: string;
+  };
+}
+
 /** Answers a waiting task of a state machine. False when nobody waits for the token any more. */
 export interface TaskTokens {
   succeed(taskToken: string, output: unknown): Promise<boolean>;
@@ -51,6 +62,8 @@ export interface Services {
   readonly drillAddress?: { readonly host: string; readonly port: number };
   /** Only the auditor may send numbers. */
   readonly metrics?: Metrics;
+  /** Only the slicer may start the machine Backup. */
+  startBackup?(start: BackupStart, signal: AbortSignal): Promise<void>;
   sourceOf(kind: string): Source;
   openHost(signal: AbortSignal): Promise<Host>;
   secret(reference: string, signal: AbortSignal): Promise<string>;

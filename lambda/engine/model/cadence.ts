@@ -6,5 +6,8 @@ import { z } from "zod";
  */
 export const CADENCES = ["slice", "hourly", "daily", "weekly", "monthly", "manual"] as const;
 
+/** The cadences of backups that stand alone. */
+export const FULL_CADENCES = CADENCES.filter((cadence) => cadence !== "slice");
+
 export const cadenceSchema = z.enum(CADENCES);
 export type Cadence = z.infer<typeof cadenceSchema>;

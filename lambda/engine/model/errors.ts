@@ -74,6 +74,8 @@ export class RefusedError extends EstateError<
   | "INPUT_INVALID"
   | "TARGET_NOT_EMPTY"
   | "NO_VERIFIED_BACKUP"
+  | "MOMENT_OUT_OF_REACH"
+  | "WOULD_DROP_AGAIN"
   | "BACKUP_SHRUNK"
   | "LOCK_TOO_SHORT"
   | "CLAIM_HELD"

@@ -20,9 +20,13 @@ export const idSchema = z
 
 /** A new id that sorts by time and never collides; used for backups, sets and records. */
 export function makeId(clock: Clock, random: Random): string {
-  const time = clock.now().toISOString().replace(/[-:.]/g, "");
   const letters = [...random.bytes(RANDOM_CHARACTERS)].map((byte) => ALPHABET[byte % ALPHABET.length]);
-  return `${time}-${letters.join("")}`;
+  return `${idPrefixAt(clock.now())}-${letters.join("")}`;
+}
+
+/** What the ids of a moment begin with; all later ids sort after it. */
+export function idPrefixAt(at: Date): string {
+  return at.toISOString().replace(/[-:.]/g, "");
 }
 
 /** The moment at which an id was made. */

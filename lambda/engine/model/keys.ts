@@ -17,6 +17,7 @@ export const keys = {
   recovery: (runId: string) => `recoveries/${runId}.json`,
   slotClaim: (cadence: Cadence, slot: string) => `claims/slots/${cadence}/${slot.replaceAll(":", "")}.json`,
   sourceClaim: (source: string) => `claims/sources/${source}.json`,
+  sliceClaim: (source: string) => `claims/slices/${source}.json`,
   /** `executionDigest`: SHA-256 of the execution's ARN, hex. */
   alert: (executionDigest: string) => `incidents/alerts/${executionDigest}.json`,
   approval: (runId: string) => `approvals/${runId}.json`,

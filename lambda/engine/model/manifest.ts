@@ -9,7 +9,7 @@ const instant = z.iso.datetime({ offset: false });
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A moment inside a source that has a log, e.g. an oplog timestamp; `at` is the same moment as a wall clock. */
-const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
+export const positionSchema = z.strictObject({ at: instant, log: z.string().optional() });
 export type Position = z.infer<typeof positionSchema>;
 
 /** One stored object. Read by `versionId`, so that a delete marker hides nothing. */
@@ -40,6 +40,15 @@ const endStateSchema = z.strictObject({
 });
 export type EndState = z.infer<typeof endStateSchema>;
 
+/** A command in a slice that takes a collection or database away; a replay must stop before it, or be told to go on. */
+const destructiveCommandSchema = z.strictObject({
+  command: z.enum(["drop", "dropDatabase"]),
+  /** The collection, or the database. */
+  namespace: z.string(),
+  at: positionSchema,
+});
+export type DestructiveCommand = z.infer<typeof destructiveCommandSchema>;
+
 /**
  * Manifest v1: what a backup consists of. It is written last and is the commit: no manifest, no backup.
  * A stored contract (docs/adr/0001); fields are added, never renamed.
@@ -63,6 +72,8 @@ export const manifestSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   fingerprint: fingerprintSchema,
   endState: endStateSchema.optional(),
+  /** Of a slice; the first ones, where there are very many. */
+  destructive: z.array(destructiveCommandSchema).optional(),
   artifacts: z.array(artifactSchema),
   lockedUntil: instant,
   expiresAt: instant,

@@ -92,6 +92,9 @@ export const recoveryRecordSchema = z.strictObject({
   runId: z.string().min(1),
   backup: backupRefSchema,
   recoversTo: instant,
+  /** The same place in the source's log, and how many slices led to it. */
+  moment: z.string().optional(),
+  slices: z.int().nonnegative().optional(),
   /** Moment of loss − position of the recovered data; absent when the moment of loss is not known. */
   rpoSeconds: seconds.optional(),
   /** Start of the runbook → health check passed; of a failed run, → its end. */

@@ -127,6 +127,8 @@ export interface RecordAnswer {
 export const recoverInputSchema = z.strictObject({
   source: z.string().optional(),
   backupId: idSchema.optional(),
+  /** An ISO time or `<seconds>:<ordinal>` of the source's log; without it, the newest that slices reach. */
+  moment: z.string().optional(),
   mode: z.enum(["plan", "execute"]).default("plan"),
   resume: z.string().optional(),
   reason: z.string().max(500).optional(),
@@ -147,6 +149,9 @@ export interface RecoveryPlan {
   readonly backup: BackupRef;
   readonly approval: "required" | "not-required";
   readonly recoversTo: string;
+  /** Where slices bring the backup to, as `<seconds>:<ordinal>`. */
+  readonly moment?: string;
+  readonly slices: number;
   readonly ageSeconds: number;
   readonly plainBytes: number;
   readonly storedBytes: number;
@@ -191,6 +196,25 @@ export const approveRequestSchema = z.strictObject({
   input: z.unknown(),
 });
 
+/** Role writer, returns. Seals what was written to one source since its newest slice or full backup. */
+export const sliceRequestSchema = z.strictObject({
+  job: z.literal("slice"),
+  source: z.string(),
+});
+export type SliceAnswer =
+  | {
+      readonly outcome: "sealed";
+      readonly backup: BackupRef;
+      readonly from: string;
+      readonly to: string;
+      readonly plainBytes: number;
+      readonly storedBytes: number;
+      readonly seconds: number;
+    }
+  /** Nothing was written, not even by the server itself; or the source keeps no log; or no full can be extended. */
+  | { readonly outcome: "unchanged" | "no-log" | "no-base" }
+  | { readonly outcome: "skipped-overlap" | "skipped-recovery"; readonly by: string };
+
 /** Role auditor, returns. Judges the freshness of every source and sends it as metrics. */
 export const auditRequestSchema = z.strictObject({ job: z.literal("audit") });
 export interface AuditAnswer {
@@ -207,6 +231,7 @@ export const requestSchema = z.discriminatedUnion("job", [
   recoveryStepRequestSchema,
   askApprovalRequestSchema,
   approveRequestSchema,
+  sliceRequestSchema,
   auditRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

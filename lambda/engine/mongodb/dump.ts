@@ -2,6 +2,7 @@ import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Clock } from "../model/ids.ts";
 import type { Position } from "../model/manifest.ts";
+import { positionOf } from "../model/position.ts";
 import type { Dump, DumpItem, DumpOptions, DumpSummary, Progress } from "../sources/source.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connect.ts";
@@ -23,7 +24,6 @@ import {
   readTime,
   type SpanStart,
   spanFilter,
-  toPosition,
 } from "./oplog.ts";
 import { readRaw } from "./read-raw.ts";
 import { TouchedNamespaces } from "./touched.ts";
@@ -72,7 +72,7 @@ export class MongodbDump implements Dump {
     const fingerprint = Object.fromEntries(Object.entries(this.#fingerprint).sort(byName));
     const span = this.#span;
     if (span === undefined) return { fingerprint, to: this.#now(), versions };
-    const summary = { fingerprint, from: toPosition(span.from), to: toPosition(span.to), versions };
+    const summary = { fingerprint, from: positionOf(span.from), to: positionOf(span.to), versions };
     // What was written meanwhile is told in any case: a recovery must not take it for a difference.
     if (this.#options.proof === "as-read")
       return { ...summary, endState: { touched: span.touched.names(), fingerprint: {} } };

@@ -1,24 +1,15 @@
 import type { Document, Timestamp } from "mongodb";
 import { SourceError } from "../model/errors.ts";
-import type { Position } from "../model/manifest.ts";
+import type { LogTime } from "../model/position.ts";
 import { type Element, findElement, readElements, readText, TYPE } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { isServersOwn, type Namespace, nameOf, ownerOf, parseNamespace } from "./names.ts";
 
 /** Where the oplog lies. */
 export const OPLOG: Namespace = { database: "local", collection: "oplog.rs" };
-const MS = 1000;
 
 /** A moment of the oplog. */
-export interface OplogTime {
-  readonly seconds: number;
-  readonly ordinal: number;
-}
-
-/** `seconds:ordinal`, as it stands in `Position.log`. */
-export function toPosition(time: OplogTime): Position {
-  return { at: new Date(time.seconds * MS).toISOString(), log: `${time.seconds}:${time.ordinal}` };
-}
+export type OplogTime = LogTime;
 
 export function toTimestamp(connection: Connection, time: OplogTime): Timestamp {
   return new connection.driver.BSON.Timestamp({ t: time.seconds, i: time.ordinal });
@@ -65,6 +56,14 @@ export async function findStart(connection: Connection): Promise<SpanStart> {
   const oldest = open[0]?.startOpTime?.ts as Timestamp | undefined;
   if (oldest?.lessThanOrEqual(majority)) return { time: fromTimestamp(oldest), inclusive: true };
   return { time: fromTimestamp(majority), inclusive: false };
+}
+
+/** The last entry that cannot be rolled back any more. */
+export async function findMajority(connection: Connection): Promise<OplogTime> {
+  const hello = await connection.run("Asking for the majority's position", () =>
+    connection.client.db("admin").command({ hello: 1 }),
+  );
+  return fromTimestamp(hello.lastWrite.majorityOpTime.ts as Timestamp);
 }
 
 /** The last entry of the oplog. */
@@ -168,6 +167,14 @@ export function* listTouches(entry: Entry): Generator<{ namespace: string; defin
     return;
   }
   if (collection === "") return;
+  if (name === "renameCollection") {
+    for (const namespace of [
+      collection,
+      readText(embedded(entry, "o"), findElement(embedded(entry, "o"), "to")),
+    ])
+      if (namespace !== undefined && isReplayed(namespace)) yield { namespace, definition: true };
+    return;
+  }
   const { database } = parseNamespace(entry.namespace);
   if (isReplayed(`${database}.${collection}`))
     yield { namespace: `${database}.${collection}`, definition: true };

@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly filter?: Document;
   /** Reads at that moment of the oplog, as far as the server still holds it. */
   readonly at?: Timestamp;
+  /** Reads only what the majority has, and so cannot be rolled back. */
+  readonly majority?: true;
   readonly budget: ByteBudget;
 }
 
@@ -113,7 +115,7 @@ function planNext(reader: Reader, { documents, ends }: RawBatch): void {
 }
 
 function makeFind({ namespace, options, connection, batchDocuments }: Reader): Document {
-  const { filter, at } = options;
+  const { filter, at, majority } = options;
   const Long = connection.driver.BSON.Long;
   return {
     find: namespace.collection,
@@ -121,6 +123,7 @@ function makeFind({ namespace, options, connection, batchDocuments }: Reader): D
     batchSize: Long.fromNumber(batchDocuments),
     noCursorTimeout: true,
     ...(at === undefined ? {} : { readConcern: { level: "snapshot", atClusterTime: at } }),
+    ...(majority === undefined ? {} : { readConcern: { level: "majority" } }),
   };
 }
 

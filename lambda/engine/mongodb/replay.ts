@@ -1,6 +1,5 @@
 import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
-import type { RestoreItem } from "../sources/source.ts";
 import {
   type Element,
   findElement,
@@ -13,48 +12,23 @@ import {
 } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { buildIndexes, isClustered, isUnique } from "./create-indexes.ts";
-import type { DumpTools } from "./dump.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { readIndexName } from "./metadata.ts";
 import { nameOf, parseNamespace } from "./names.ts";
-import { type Entry, embedded, isReplayed, readCommand, readEntry } from "./oplog.ts";
-import { splitDocuments } from "./split-documents.ts";
+import { type Entry, embedded, isReplayed, readCommand } from "./oplog.ts";
 import { TransactionBuffer } from "./transactions.ts";
 
-const READ = { bytes: 4 * 1024 * 1024, documents: 5_000 } as const;
 const APPLY_OPERATIONS = 500;
 const APPLY_BYTES = 8 * 1024 * 1024;
 /** What an operation needs: kind, namespace, object, criterion, whether to insert when missing. */
 const KEPT = ["op", "ns", "o", "o2"];
 const UPSERT = makeElement(TYPE.boolean, "b", Buffer.of(1));
 
-/** Replays the oplog of a dump's span, and then builds the unique indexes of what it touches. */
-export async function replayOplog(
-  tools: DumpTools,
-  oplog: RestoreItem,
-  listed: readonly Listed[],
-  touched: ReadonlySet<string>,
-): Promise<number> {
-  const { connection } = tools;
-  const replay = new Replay(connection, listed);
-  await replay.relaxUnique(touched);
-  for await (const { bytes, ends } of splitDocuments(oplog, READ, connection.signal)) {
-    let start = 0;
-    for (const end of ends) {
-      await replay.add(readEntry(bytes.subarray(start, end)));
-      start = end;
-    }
-    tools.progress({ phase: "replay", name: oplog.name, bytes: bytes.length });
-  }
-  await replay.finish();
-  return replay.operations;
-}
-
 /**
  * Applies entries in order. The data was read while they happened, so each may already be in it: inserts and
  * updates write over what is there, deletes may find nothing, and unique indexes are not enforced meanwhile.
  */
-class Replay {
+export class Replay {
   operations = 0;
   readonly #connection: Connection;
   readonly #transactions = new TransactionBuffer();
@@ -122,13 +96,15 @@ class Replay {
     const { name, collection } = readCommand(entry);
     const { database } = parseNamespace(entry.namespace);
     const namespace = `${database}.${collection}`;
-    if (!isReplayed(namespace === `${database}.` ? `${database}.x` : namespace)) return;
+    const about = name === "renameCollection" ? collection : namespace;
+    if (!isReplayed(about === `${database}.` ? `${database}.x` : about)) return;
     await this.#flush();
     const object = embedded(entry, "o");
     if (name === "createIndexes") this.#want(namespace, [withoutFields(object, name)]);
     else if (name === "commitIndexBuild") this.#want(namespace, readIndexes(object));
     else if (name === "dropIndexes" || name === "deleteIndexes") await this.#dropIndex(namespace, object);
     else if (name === "create") await this.#create(namespace, object);
+    else if (name === "renameCollection") await this.#rename(object);
     else if (name === "drop") await this.#drop(namespace);
     else if (name === "dropDatabase") await this.#dropDatabase(database);
     else if (name === "collMod") await this.#collMod(database, object);
@@ -166,7 +142,8 @@ class Replay {
       await this.#run(database, { create: collection.slice("system.buckets.".length), ...options }, [
         "NamespaceExists",
       ]);
-    } else await this.#run(database, this.#spread(withoutFields(object, "idIndex")), ["NamespaceExists"]);
+    } else
+      await this.#run(database, this.#spread(withoutFields(object, "idIndex", "temp")), ["NamespaceExists"]);
     this.#existing.add(namespace);
   }
 
@@ -178,6 +155,20 @@ class Replay {
     await this.#run(database, { drop: owner }, ["NamespaceNotFound"]);
     this.#existing.delete(namespace);
     this.#indexes.delete(namespace);
+  }
+
+  /** Only slices hold it: a dump with one in its span is refused. */
+  async #rename(object: Buffer): Promise<void> {
+    const text = (name: string) => readText(object, findElement(object, name)) ?? "";
+    const [from, to] = [text("renameCollection"), text("to")];
+    const dropTarget = findElement(object, "dropTarget") !== undefined && this.#existing.has(to);
+    await this.#run("admin", { renameCollection: from, to, dropTarget });
+    const indexes = this.#indexes.get(from);
+    this.#indexes.delete(from);
+    if (indexes === undefined) this.#indexes.delete(to);
+    else this.#indexes.set(to, indexes);
+    this.#existing.delete(from);
+    this.#existing.add(to);
   }
 
   async #dropDatabase(database: string): Promise<void> {

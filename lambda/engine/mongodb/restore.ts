@@ -1,4 +1,5 @@
-import { RefusedError } from "../model/errors.ts";
+import { invariant, RefusedError } from "../model/errors.ts";
+import { logTimeOf } from "../model/position.ts";
 import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
 import { readFlag } from "./bson.ts";
 import { buildIndexes, builtIndexes, isUnique, tryBuildIndexes } from "./create-indexes.ts";
@@ -6,7 +7,7 @@ import type { DumpTools } from "./dump.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
 import { readEntry } from "./oplog.ts";
-import { replayOplog } from "./replay.ts";
+import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
 import { planRestore, type RestorePart, type RestorePlan } from "./restore-items.ts";
 import { restoreUsers } from "./restore-users.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -33,11 +34,29 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   for (const view of plan.views) await createView(tools, view);
   const users = await restoreUsers(tools, plan.users);
   await compareBeforeReplay(tools, request, deferred);
-  const replayedOperations =
-    plan.oplog === undefined ? 0 : await replayOplog(tools, plan.oplog, indexes, touched);
+  const log = logOf(request, plan.oplog);
+  const { operations, ...replayed }: Replayed = hasEntries(log)
+    ? await replayOplog(tools, log, indexes, touched)
+    : { operations: 0 };
   await users.finish();
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
-  return { records: records + users.records, replayedOperations, bytes };
+  return { records: records + users.records, replayedOperations: operations, ...replayed, bytes };
+}
+
+function hasEntries({ items, slices = [] }: ReplayedLog): boolean {
+  return items.length + slices.length > 0;
+}
+
+/** The dump's own span to its end, then the slices from there. */
+function logOf({ manifest, changes }: RestoreRequest, own: RestoreItem | undefined): ReplayedLog {
+  const base = logTimeOf(manifest.to);
+  const until = changes && logTimeOf(changes.until);
+  if (changes === undefined || changes.items.length === 0) return { items: own ? [own] : [] };
+  invariant(
+    base !== undefined && until !== undefined,
+    "slices were to be replayed onto a backup without a log",
+  );
+  return { items: own ? [own] : [], slices: changes.items, base, until };
 }
 
 /**

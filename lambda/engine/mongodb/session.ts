@@ -1,5 +1,10 @@
+import { invariant } from "../model/errors.ts";
 import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
+import type { Position } from "../model/manifest.ts";
+import { logTimeOf, positionOf } from "../model/position.ts";
 import type {
+  Changes,
+  ChangesOptions,
   Context,
   Dump,
   DumpOptions,
@@ -10,13 +15,14 @@ import type {
   SourceFacts,
 } from "../sources/source.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import { MongodbChanges } from "./changes.ts";
 import type { Connection } from "./connect.ts";
 import { type ContentHash, loadContentHash } from "./content-hash.ts";
 import { type DumpTools, MongodbDump } from "./dump.ts";
 import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
 import { type Listed, listDatabases, listNamespaces } from "./list-namespaces.ts";
 import { isUsers, nameOf } from "./names.ts";
-import { findEnd, hasOplog, toPosition } from "./oplog.ts";
+import { findEnd, hasOplog } from "./oplog.ts";
 import { leaveOutOwnUsers } from "./own-users.ts";
 import { restore } from "./restore.ts";
 import { isEmptyTarget } from "./target.ts";
@@ -33,19 +39,22 @@ export class MongodbSession implements Session {
   readonly #budget = new ByteBudget(BUDGET_BYTES);
   readonly #deferred = new Map<string, readonly Buffer[]>();
   readonly #close: () => Promise<void>;
+  /** A standalone keeps no oplog. */
+  readonly changes?: (from: Position, options: ChangesOptions) => Changes;
 
   private constructor(
     connection: Connection,
     context: Pick<Context, "clock" | "progress">,
     newContent: () => ContentHash,
-    versions: Readonly<Record<string, string>>,
+    server: { readonly versions: Readonly<Record<string, string>>; readonly keepsLog: boolean },
     close: () => Promise<void>,
   ) {
     this.#connection = connection;
     this.#context = context;
     this.#newContent = newContent;
-    this.#versions = versions;
+    this.#versions = server.versions;
     this.#close = close;
+    if (server.keepsLog) this.changes = (from, options) => this.#readChanges(from, options);
   }
 
   /** `close` is called once, after the connection was closed. */
@@ -54,14 +63,14 @@ export class MongodbSession implements Session {
     context: Pick<Context, "clock" | "progress">,
     close: () => Promise<void>,
   ): Promise<MongodbSession> {
-    const versions = await readVersions(connection);
-    return new MongodbSession(connection, context, await loadContentHash(), versions, close);
+    const server = { versions: await readVersions(connection), keepsLog: await hasOplog(connection) };
+    return new MongodbSession(connection, context, await loadContentHash(), server, close);
   }
 
   async probe(): Promise<SourceFacts> {
     const databases = await listDatabases(this.#connection);
     const position = (await hasOplog(this.#connection))
-      ? toPosition(await findEnd(this.#connection))
+      ? positionOf(await findEnd(this.#connection))
       : { at: this.#context.clock.now().toISOString() };
     return {
       versions: this.#versions,
@@ -73,6 +82,12 @@ export class MongodbSession implements Session {
 
   dump(options: DumpOptions): Dump {
     return new MongodbDump(this.#tools(), options);
+  }
+
+  #readChanges(from: Position, options: ChangesOptions): Changes {
+    const time = logTimeOf(from);
+    invariant(time !== undefined, "changes were asked for after a position without a place in the oplog");
+    return new MongodbChanges(this.#tools(), time, options);
   }
 
   async restore(request: RestoreRequest): Promise<RestoreReport> {

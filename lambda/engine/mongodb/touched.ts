@@ -8,6 +8,11 @@ export class TouchedNamespaces {
   /** Throws `SourceError` UNHEALTHY for what a replay onto a dump cannot follow: a collection that was renamed. */
   add(entry: Entry): void {
     if (entry.kind === "c" && readCommand(entry).name === "renameCollection") throw renamed(entry);
+    this.addInOrder(entry);
+  }
+
+  /** As `add`, where the replay begins at one moment and so can follow a collection to its new name. */
+  addInOrder(entry: Entry): void {
     for (const { namespace, definition } of listTouches(entry)) {
       const name = fingerprintName(namespace);
       const known = this.#all.get(name);

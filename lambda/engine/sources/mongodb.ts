@@ -45,6 +45,7 @@ export const mongodb: Source<MongodbConfig> = {
   config: mongodbConfigSchema,
   needs: {
     compute: "fargate",
+    keepsLog: true,
     drill: {
       image: "mongo",
       majors: ["5", "6", "7", "8"],

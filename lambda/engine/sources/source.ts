@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Host } from "../host/host.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock, Random } from "../model/ids.ts";
-import type { EndState, Manifest, Position } from "../model/manifest.ts";
+import type { DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
 
 /** Facts of a source that are cheap and read-only to ask for. */
 export interface SourceFacts {
@@ -66,6 +66,28 @@ export interface ExternalReading extends Dump {
   readonly leftOut: readonly string[];
 }
 
+export interface ChangesSummary {
+  readonly from: Position;
+  /** Equal to `from` when nothing was written since. */
+  readonly to: Position;
+  /** Namespaces that changed. */
+  readonly touched: readonly string[];
+  readonly destructive: readonly DestructiveCommand[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A slice of the log in progress, read as a dump is. */
+export interface Changes {
+  readonly items: AsyncIterable<DumpItem>;
+  /** Throws when an item was not read to its end. */
+  summary(): Promise<ChangesSummary>;
+}
+
+export interface ChangesOptions {
+  /** Asked again and again: once it says yes, the slice ends after the entry that was read last. */
+  enough(): boolean;
+}
+
 export interface DumpOptions {
   readonly previous?: Manifest;
   /** Also fingerprint, at the dump's end, what changed while it ran, so that a drill can compare it. */
@@ -86,6 +108,8 @@ export interface RestoreRequest {
   readonly items: readonly RestoreItem[];
   readonly manifest: Manifest;
   readonly guard: TargetGuard;
+  /** Slices that extend the backup, in their order, and the moment up to which they are replayed. */
+  readonly changes?: { readonly items: readonly RestoreItem[]; readonly until: Position };
   /** Called between data and log replay, when the restored bytes must equal the manifest's fingerprint. */
   readonly beforeReplay?: () => Promise<void>;
 }
@@ -93,6 +117,8 @@ export interface RestoreRequest {
 export interface RestoreReport {
   readonly records: number;
   readonly replayedOperations: number;
+  /** Namespaces that the replayed part of `changes` touched; undefined where the source cannot tell. */
+  readonly changed?: readonly string[];
   readonly bytes: number;
 }
 
@@ -110,6 +136,11 @@ export interface FingerprintOptions {
 export interface Session extends AsyncDisposable {
   probe(): Promise<SourceFacts>;
   dump(options: DumpOptions): Dump;
+  /**
+   * What was written, and cannot be rolled back any more, after `from` until now. Missing where the server keeps no
+   * log. Reading throws `SourceError` OPLOG_GAP when the log no longer holds `from`.
+   */
+  readonly changes?: (from: Position, options: ChangesOptions) => Changes;
   /** Throws `IntegrityError` when a single record could not be written. */
   restore(request: RestoreRequest): Promise<RestoreReport>;
   fingerprint(options?: FingerprintOptions): Promise<Fingerprint>;
@@ -147,6 +178,8 @@ export type Purpose = "read" | "write";
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
   readonly drill: DrillServer | "none";
+  /** Sessions may have `changes`; without it, no slices are scheduled. */
+  readonly keepsLog: boolean;
 }
 
 /** One kind of source: one file in this folder and one line in `registry.ts`. */

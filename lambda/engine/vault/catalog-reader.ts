@@ -2,8 +2,9 @@ import type { z } from "zod";
 import type { Cadence } from "../model/cadence.ts";
 import { type Backup, type CatalogEntry, isUsable, recordsAbout } from "../model/catalog.ts";
 import { IntegrityError, invariant } from "../model/errors.ts";
+import { idPrefixAt } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
-import { parseManifest } from "../model/manifest.ts";
+import { type Manifest, parseManifest } from "../model/manifest.ts";
 import { drillRecordSchema, parseRecord, verificationRecordSchema } from "../model/records.ts";
 import type { BackupRef } from "../model/requests.ts";
 import type { Vault } from "./vault.ts";
@@ -50,7 +51,8 @@ export async function findNewestVerified(
   signal: AbortSignal,
 ): Promise<{ backup: Backup | undefined; broken: IntegrityError[] }> {
   const broken: IntegrityError[] = [];
-  for await (const entry of walkCatalog(vault, query, signal)) {
+  const cadences = query.cadences.filter((cadence) => cadence !== "slice");
+  for await (const entry of walkCatalog(vault, { ...query, cadences }, signal)) {
     if (entry.kind === "broken") broken.push(entry.error);
     else if (isUsable(entry.backup, now)) return { backup: entry.backup, broken };
   }
@@ -75,16 +77,66 @@ export async function findBackup(
   return undefined;
 }
 
+/** How far back the newest slice is looked for; without one, a slice begins at the newest full backup. */
+const SLICE_LOOK_BACK_MS = 86_400_000;
+/** The newest of each cadence; a broken one is passed over. */
+const NEWEST_MANIFESTS = 3;
+
+/**
+ * What decides where the next slice begins: the newest manifests of each cadence, without the records about them,
+ * which the writer may not read.
+ */
+export async function readNewestManifests(
+  vault: Vault,
+  query: CatalogQuery,
+  now: Date,
+  signal: AbortSignal,
+): Promise<{ manifests: Manifest[]; broken: IntegrityError[] }> {
+  const manifests: Manifest[] = [];
+  const broken: IntegrityError[] = [];
+  for (const cadence of query.cadences) {
+    const since = cadence === "slice" ? new Date(now.getTime() - SLICE_LOOK_BACK_MS) : undefined;
+    for (const found of await findNewest(vault, cadence, query.source, NEWEST_MANIFESTS, signal, since))
+      try {
+        manifests.push((await readOne(vault, found, query.source, signal)).manifest);
+      } catch (error) {
+        if (!(error instanceof IntegrityError)) throw error;
+        broken.push(error);
+      }
+  }
+  return { manifests, broken };
+}
+
+/** Read side by side: a chain may hold a thousand slices. */
+const SLICES_AT_ONCE = 8;
+
+/** The slices of a source that were begun after `since`, oldest first; a broken one is a gap. */
+export async function* readSlices(
+  vault: Vault,
+  source: string,
+  since: Date,
+  signal: AbortSignal,
+): AsyncIterable<Backup> {
+  const found = await findNewest(vault, "slice", source, Number.POSITIVE_INFINITY, signal, since);
+  for (let at = 0; at < found.length; at += SLICES_AT_ONCE) {
+    const some = found.slice(at, at + SLICES_AT_ONCE);
+    const entries = await Promise.all(some.map((one) => readEntry(vault, one, source, signal)));
+    for (const entry of entries) if (entry.kind === "backup") yield entry.backup;
+  }
+}
+
 async function findNewest(
   vault: Vault,
   cadence: Cadence,
   source: string,
   limit: number,
   signal: AbortSignal,
+  since?: Date,
 ): Promise<Found[]> {
   const prefix = keys.manifests(cadence, source);
   const newest: Found[] = [];
-  for await (const { key } of vault.list(prefix, signal)) {
+  const after = since && `${prefix}${idPrefixAt(since)}`;
+  for await (const { key } of vault.list(prefix, signal, after)) {
     newest.push({ cadence, key, backupId: key.slice(prefix.length).replace(/\.json$/, "") });
     if (newest.length > limit) newest.shift();
   }
@@ -105,17 +157,9 @@ async function readEntry(
   }
 }
 
-async function readBackup(
-  vault: Vault,
-  { cadence, backupId, key }: Found,
-  source: string,
-  signal: AbortSignal,
-): Promise<Backup> {
-  const latest = await vault.readLatest(key, signal);
-  invariant(latest !== undefined, `${key} was listed or read a moment ago and cannot be deleted`);
-  const manifest = parseManifest(latest.bytes, key);
-  requirePlace(manifest, { cadence, source, backupId }, key);
-  const ref: BackupRef = { cadence, source, backupId, manifestVersionId: latest.ref.versionId };
+async function readBackup(vault: Vault, found: Found, source: string, signal: AbortSignal): Promise<Backup> {
+  const { cadence, backupId } = found;
+  const { manifest, ref } = await readOne(vault, found, source, signal);
   const verifications = await readRecords(
     vault,
     `${keys.verifications(cadence, source)}${backupId}/`,
@@ -134,6 +178,19 @@ async function readBackup(
     verifications: recordsAbout(verifications, ref),
     drills: recordsAbout(drills, ref),
   };
+}
+
+async function readOne(
+  vault: Vault,
+  { cadence, backupId, key }: Found,
+  source: string,
+  signal: AbortSignal,
+): Promise<{ manifest: Manifest; ref: BackupRef }> {
+  const latest = await vault.readLatest(key, signal);
+  invariant(latest !== undefined, `${key} was listed or read a moment ago and cannot be deleted`);
+  const manifest = parseManifest(latest.bytes, key);
+  requirePlace(manifest, { cadence, source, backupId }, key);
+  return { manifest, ref: { cadence, source, backupId, manifestVersionId: latest.ref.versionId } };
 }
 
 function requirePlace(

@@ -5,10 +5,13 @@ import {
   SendTaskSuccessCommand,
   SFNClient,
   type SFNClientConfig,
+  StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
-import type { ExecutionState, Executions, TaskTokens } from "../../engine/jobs/services.ts";
+import type { ExecutionState, Executions, Services, TaskTokens } from "../../engine/jobs/services.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import { translateAwsError } from "./translate-aws-error.ts";
+
+type StartBackup = NonNullable<Services["startBackup"]>;
 
 const NOBODY_WAITS = ["TaskDoesNotExist", "TaskTimedOut", "InvalidToken"];
 const NOT_KNOWN = ["ExecutionDoesNotExist", "InvalidArn"];
@@ -32,6 +35,19 @@ export function makeExecutions(client: SFNClient): Executions {
         throw translateAwsError(error, `Asking for the state of ${executionArn}`);
       }
     },
+  };
+}
+
+/** Starts the machine Backup; that a run of the same name was started before is as good. */
+export function makeBackupStarter(client: SFNClient, stateMachineArn: string): StartBackup {
+  return async ({ name, input }, signal) => {
+    const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
+    try {
+      await client.send(command, { abortSignal: signal });
+    } catch (error) {
+      if (isOneOf(error, ["ExecutionAlreadyExists"])) return;
+      throw translateAwsError(error, `Starting ${stateMachineArn}`);
+    }
   };
 }
 

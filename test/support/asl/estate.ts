@@ -85,6 +85,7 @@ export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     backup: backupOf("mongodb"),
     approval: "required",
     recoversTo: "2026-11-23T02:00:31.000Z",
+    slices: 0,
     ageSeconds: 3600,
     plainBytes: 400_000_000,
     storedBytes: 90_000_000,

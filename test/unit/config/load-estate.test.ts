@@ -219,10 +219,12 @@ describe("notes", () => {
     expect(inspect({ cadences: { daily: { at: "05:59" } } }).notes.join()).not.toContain("quiet hours");
   });
 
-  it("say that slices are not made yet, and nothing fires for them", () => {
+  it("have nothing to say of slices, which are made every 15 minutes or as often as is said", () => {
     const { estate, notes } = inspect({});
-    expect(notes.join()).toContain("not made yet");
-    expect(estate.cadences.slice).not.toHaveProperty("schedule");
+    expect(notes.join()).not.toContain("slice");
+    expect(estate.cadences.slice?.schedule).toEqual({ everyMinutes: 15 });
+    const often = inspect({ cadences: { slice: { every: "1 minute" } } }).estate;
+    expect(often.cadences.slice?.schedule).toEqual({ everyMinutes: 1 });
   });
 });
 

@@ -1,4 +1,4 @@
-import { CADENCES } from "../../model/cadence.ts";
+import { FULL_CADENCES } from "../../model/cadence.ts";
 import { type Backup, isUsable } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import type { BackupRef } from "../../model/requests.ts";
@@ -28,7 +28,7 @@ export async function findBetterBackup(
 ): Promise<BetterBackup | undefined> {
   const query = {
     source: chosen.ref.source,
-    cadences: CADENCES,
+    cadences: FULL_CADENCES,
     newestPerCadence: LOOKED_AT_PER_CADENCE,
   };
   const now = services.clock.now();

@@ -1,5 +1,8 @@
+import { z } from "zod";
 import { VaultError } from "../../model/errors.ts";
+import type { Manifest } from "../../model/manifest.ts";
 import type { BackupRef } from "../../model/requests.ts";
+import type { RestoreItem, RestoreRequest } from "../../sources/source.ts";
 import { readManifest, restoreItemsOf } from "../artifacts.ts";
 import { check } from "../check.ts";
 import { requireCompatible } from "../compatibility.ts";
@@ -7,8 +10,12 @@ import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
 import { isDrillDue, type Services } from "../services.ts";
-import { writeDone } from "./run-state.ts";
+import { readDone, readRunPlan, writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+
+/** A machine's state has room for so many names; the slices' manifests name them all. */
+const TOLD_NAMESPACES_LIMIT = 2_000;
+const restoredSchema = z.looseObject({ changed: z.array(z.string()).optional() });
 
 /**
  * Checks the backup before anything is overwritten. Throws `IntegrityError`, or `VaultError` ARCHIVED with what to do
@@ -23,12 +30,39 @@ export async function checkChosenBackup(
   const drillDue = isDrillDue(plan.source, plan.backup.cadence, services);
   const request = { job: "check", backup: plan.backup, drillDue } as const;
   try {
-    return { ...(await check(request, services, signal)) };
+    const answer = await check(request, services, signal);
+    for (const slice of await slicesOf(plan.runId, services, signal))
+      await check({ job: "check", backup: slice, drillDue: false }, services, signal);
+    return { ...answer };
   } catch (error) {
     throw error instanceof VaultError && error.code === "ARCHIVED"
       ? explainArchived(plan.backup, error)
       : error;
   }
+}
+
+async function slicesOf(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<readonly BackupRef[]> {
+  return (await readRunPlan(runId, services, signal))?.slices ?? [];
+}
+
+/** The run's slices as the source replays them, or nothing. */
+async function readChanges(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Pick<RestoreRequest, "changes">> {
+  const run = await readRunPlan(runId, services, signal);
+  if (run?.to === undefined) return {};
+  const items: RestoreItem[] = [];
+  for (const ref of run.slices ?? []) {
+    const manifest = await readManifest(services.vault, ref, signal);
+    items.push(...restoreItemsOf(services.vault, manifest, signal));
+  }
+  return { changes: { items, until: run.to } };
 }
 
 function explainArchived({ backupId, cadence, source }: BackupRef, cause: VaultError): VaultError {
@@ -50,7 +84,11 @@ export async function restoreBackup(
   await using opened = await openSource(plan.source, "write", services, progress, signal);
   requireCompatible(manifest, (await opened.session.probe()).versions);
   const items = restoreItemsOf(services.vault, manifest, signal);
-  return { ...(await opened.session.restore({ items, manifest, guard: "replace" })) };
+  const changes = await readChanges(plan.runId, services, signal);
+  const request = { items, manifest, guard: "replace", ...changes } as const;
+  const { changed, ...report } = await opened.session.restore(request);
+  const tellable = changed !== undefined && changed.length <= TOLD_NAMESPACES_LIMIT;
+  return { ...report, ...(tellable && { changed: [...changed] }) };
 }
 
 /**
@@ -68,7 +106,7 @@ export async function compareRestored(
   using progress = trackProgress(`compare ${plan.source}`, services.log);
   await using opened = await openSource(plan.source, "write", services, progress, signal);
   const restored = await opened.session.fingerprint({ like: manifest.fingerprint });
-  const verdict = judgeReplayed(manifest, restored);
+  const verdict = judgeReplayed(await extend(manifest, plan.runId, services, signal), restored);
   const answer = { outcome: verdict.outcome, ...recordedDifferences(verdict) };
   if (verdict.outcome !== "different") return answer;
   const endedAt = services.clock.now().toISOString();
@@ -81,4 +119,34 @@ export async function compareRestored(
   } as const;
   await writeDone(plan.runId, "compare", record, services, signal);
   throw differs("The recovered source", manifest, verdict);
+}
+
+/** The manifest as if its span had gone on through the slices: what they touch is no longer what it was. */
+async function extend(
+  manifest: Manifest,
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const sliced = await findSliced(runId, services, signal);
+  if (sliced.length === 0) return manifest;
+  const { touched = [], fingerprint = {} } = manifest.endState ?? {};
+  const still = Object.entries(fingerprint).filter(([name]) => !sliced.includes(name));
+  const endState = { touched: [...new Set([...touched, ...sliced])], fingerprint: Object.fromEntries(still) };
+  return { ...manifest, endState };
+}
+
+/** What the slices changed: as far as they were replayed where the restore told it, else all that they touch. */
+async function findSliced(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const restored = await readDone(runId, "restore", services, signal);
+  const { changed } = restoredSchema.safeParse(restored?.answer).data ?? {};
+  if (changed !== undefined) return changed;
+  const sliced: string[] = [];
+  for (const ref of await slicesOf(runId, services, signal))
+    sliced.push(...((await readManifest(services.vault, ref, signal)).endState?.touched ?? []));
+  return sliced;
 }

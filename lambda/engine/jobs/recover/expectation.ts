@@ -1,4 +1,4 @@
-import { CADENCES } from "../../model/cadence.ts";
+import { FULL_CADENCES } from "../../model/cadence.ts";
 import { type Backup, isVerified } from "../../model/catalog.ts";
 import { walkCatalog } from "../../vault/catalog-reader.ts";
 import type { Services } from "../services.ts";
@@ -16,7 +16,7 @@ export async function expectSeconds(
   if (own !== undefined) return own;
   const query = {
     source: backup.ref.source,
-    cadences: CADENCES,
+    cadences: FULL_CADENCES,
     newestPerCadence: LOOKED_AT_PER_CADENCE,
   };
   for await (const entry of walkCatalog(services.vault, query, signal)) {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
 import type { Estate } from "../../model/estate.ts";
+import { type LogTime, parseMoment } from "../../model/position.ts";
 import { recoverInputSchema } from "../../model/requests.ts";
 
 export type RecoverInput =
@@ -8,6 +9,7 @@ export type RecoverInput =
       readonly way: "new";
       readonly source: string;
       readonly backupId?: string;
+      readonly moment?: LogTime;
       readonly mode: Mode;
       readonly reason: string;
     }
@@ -21,12 +23,19 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
   const parsed = recoverInputSchema.safeParse(raw ?? {});
   const faults =
     parsed.error?.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`) ?? [];
-  const { source, backupId, resume, mode, reason } = parsed.data ?? looseFields(raw);
+  const { source, backupId, moment: named, resume, mode, reason } = parsed.data ?? looseFields(raw);
   const sources = Object.keys(estate.sources);
   if (source !== undefined && !sources.includes(source))
     faults.push(`source: got ${JSON.stringify(source)}, expected one of ${sources.join(", ")}`);
-  if (resume !== undefined && (source !== undefined || backupId !== undefined))
-    faults.push("resume: a resumed run keeps its source and backup, leave `source` and `backupId` out");
+  if (resume !== undefined && (source !== undefined || backupId !== undefined || named !== undefined))
+    faults.push(
+      "resume: a resumed run keeps its source and backup, leave `source`, `backupId` and `moment` out",
+    );
+  const moment = named === undefined ? undefined : parseMoment(named);
+  if (named !== undefined && moment === undefined)
+    faults.push(
+      `moment: got ${JSON.stringify(named)}, expected a time such as 2026-11-24T01:59:59Z, or <seconds>:<ordinal> of the oplog`,
+    );
   const chosen = source ?? (sources.length === 1 ? sources[0] : undefined);
   if (chosen === undefined && resume === undefined)
     faults.push(`source: nothing was named, and the estate has several: ${sources.join(", ")}; name one`);
@@ -36,6 +45,7 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
     way: "new",
     source: chosen ?? "",
     ...(backupId !== undefined && { backupId }),
+    ...(moment !== undefined && { moment }),
     mode: mode ?? "plan",
     reason: reason ?? NO_REASON,
   };
@@ -44,8 +54,9 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
 /** The fields that can still be judged when others are wrong, so that all faults come at once. */
 function looseFields(raw: unknown): Partial<z.infer<typeof recoverInputSchema>> {
   if (raw === null || typeof raw !== "object") return {};
-  const { source, resume } = raw as Record<string, unknown>;
+  const { source, resume, moment } = raw as Record<string, unknown>;
   return {
+    ...(typeof moment === "string" && { moment }),
     ...(typeof source === "string" && { source }),
     ...(typeof resume === "string" && { resume }),
   };

@@ -1,6 +1,9 @@
 import type { Standing } from "../../model/catalog.ts";
+import type { Manifest, Position } from "../../model/manifest.ts";
+import { compareLogTimes, logTimeOf } from "../../model/position.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
+import { describeCommand, type Reached } from "./chain.ts";
 
 interface About {
   readonly standing: Standing;
@@ -8,6 +11,9 @@ interface About {
   readonly namespaces: number;
   /** An older backup that holds much more. */
   readonly better: BetterBackup | undefined;
+  readonly reached: Reached;
+  /** The backup's own position. */
+  readonly base: Position;
   /** Whether lifecycle moves this cadence to Glacier. */
   readonly archived: boolean;
 }
@@ -20,6 +26,7 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): st
     `Recovery of ${plan.source}, run ${plan.runId}, mode ${plan.mode}`,
     `Backup: ${backup.backupId} (${backup.cadence}), ${about.standing}${about.usable ? "" : "; it is NOT a verified backup that is promised to be there"}`,
     `Brings back: the data of ${plan.recoversTo}; ${about.namespaces} namespaces, ${formatBytes(plan.plainBytes)} (${formatBytes(plan.storedBytes)} stored)`,
+    ...describeSlices(about),
     ...(about.archived ? [ARCHIVED] : []),
     `Lost: everything written since then, the last ${formatDuration(plan.ageSeconds)}`,
     `Overwrites: ${plan.overwrites.length === 0 ? "nothing, the target is empty" : plan.overwrites.join("; ")}`,
@@ -28,6 +35,28 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): st
     `Approval: ${plan.approval === "required" ? "a second person has to agree before anything changes" : "not asked for"}`,
     ...(plan.doneSteps.length > 0 ? [`Done before: ${plan.doneSteps.join(", ")}`] : []),
   ].join("\n");
+}
+
+function describeSlices({ reached, base }: About): string[] {
+  const last = reached.slices.at(-1);
+  if (last === undefined) return [];
+  return [
+    `Slices: ${reached.slices.length}, replayed from ${base.at} (${base.log}) to ${reached.to.at} (${reached.to.log})`,
+    `Reachable by "moment": every moment from ${base.at} (${base.log}) to ${last.to.at} (${last.to.log}), by this backup and these slices`,
+    ...reached.destructive.map((command) => `!!! WARNING: replays ${describeCommand(command)}`),
+    ...tellStop(reached, last),
+  ];
+}
+
+/** Why a plan ends before its last slice does. */
+function tellStop({ to }: Reached, { destructive = [] }: Manifest): string[] {
+  const [first] = destructive.filter(({ at }) => isAfter(at, to));
+  return first ? [`!!! Stops before ${describeCommand(first)}`] : [];
+}
+
+function isAfter(left: Position, right: Position): boolean {
+  const [one, other] = [logTimeOf(left), logTimeOf(right)];
+  return one !== undefined && other !== undefined && compareLogTimes(one, other) > 0;
 }
 
 const ARCHIVED =

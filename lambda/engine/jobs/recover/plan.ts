@@ -1,13 +1,15 @@
 import type { z } from "zod";
-import { CADENCES } from "../../model/cadence.ts";
+import { FULL_CADENCES } from "../../model/cadence.ts";
 import { type Backup, isUsable, judgeBackup, type Standing } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
+import type { Manifest } from "../../model/manifest.ts";
 import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
 import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
 import { claimSource } from "../claims.ts";
 import { runIdOf, type Services, sourceConfigOf } from "../services.ts";
 import { type BetterBackup, findBetterBackup, refuseShrunken } from "./better-backup.ts";
+import { chooseChain, type Reached, readReached } from "./chain.ts";
 import { expectSeconds } from "./expectation.ts";
 import { parseRecoverInput, type RecoverInput } from "./input.ts";
 import { describePlan } from "./plan-text.ts";
@@ -19,7 +21,8 @@ type PlanRequest = z.infer<typeof planRequestSchema>;
 /**
  * Says what a recovery would do, and in mode `execute` claims the source so that no backup runs meanwhile. Changes
  * nothing else; repeatable by the same execution. Throws `RefusedError` INPUT_INVALID with every fault of the input,
- * NO_VERIFIED_BACKUP, BACKUP_SHRUNK when nobody named a backup and the newest may be one of ruins, or CLAIM_HELD.
+ * NO_VERIFIED_BACKUP, MOMENT_OUT_OF_REACH, WOULD_DROP_AGAIN, BACKUP_SHRUNK when nobody named a backup and the newest
+ * may be one of ruins, or CLAIM_HELD.
  */
 export async function plan(
   request: PlanRequest,
@@ -32,9 +35,10 @@ export async function plan(
   const decided = await decideRun(request, input, runId, services, signal);
   const backup = await readBackup(decided, services, signal);
   const better = await findBetterBackup(backup, services, signal);
-  const named = input.way === "resume" || input.backupId !== undefined;
+  const named = input.way === "resume" || input.backupId !== undefined || input.moment !== undefined;
   if (better && !named && input.mode === "execute") throw refuseShrunken(backup, better);
-  const made = await makePlan(input.mode, runId, { backup, better }, services, signal);
+  const reached = await readReached(decided, backup, services, signal);
+  const made = await makePlan(input.mode, runId, { backup, better, reached }, services, signal);
   if (input.mode === "execute") {
     await claimForRecovery(made.source, executionArn, runId, services, signal);
     await services.state.create(keys.step(runId, "plan"), decided, signal);
@@ -60,9 +64,9 @@ async function decideRun(
       { facts: { resume: runId } },
     );
   const { executionArn, startedAt } = request.execution;
-  const backup = await chooseBackup(input, services, signal);
+  const chosen = await chooseChain(input, () => chooseBackup(input, services, signal), services, signal);
   return {
-    backup: backup.ref,
+    ...chosen,
     startedAt: new Date(startedAt).toISOString(),
     // States do not tell who started them; CloudTrail does, by this execution.
     startedBy: executionArn,
@@ -75,7 +79,7 @@ async function chooseBackup(
   services: Services,
   signal: AbortSignal,
 ): Promise<Backup> {
-  const query = { source: input.source, cadences: CADENCES };
+  const query = { source: input.source, cadences: FULL_CADENCES };
   const now = services.clock.now();
   if (input.backupId === undefined) {
     const { backup, broken } = await findNewestVerified(services.vault, query, now, signal);
@@ -118,13 +122,14 @@ async function readBackup(decided: RunPlan, services: Services, signal: AbortSig
 
 interface Chosen {
   readonly backup: Backup;
+  readonly reached: Reached;
   readonly better: BetterBackup | undefined;
 }
 
 async function makePlan(
   mode: RecoveryPlan["mode"],
   runId: string,
-  { backup, better }: Chosen,
+  { backup, better, reached }: Chosen,
   services: Services,
   signal: AbortSignal,
 ): Promise<RecoveryPlan> {
@@ -139,10 +144,12 @@ async function makePlan(
     compute: sourceConfigOf(estate, manifest.source).compute,
     backup: backup.ref,
     approval: estate.approval.recover ? "required" : "not-required",
-    recoversTo: manifest.to.at,
-    ageSeconds: Math.max(0, Math.round((services.clock.now().getTime() - Date.parse(manifest.to.at)) / 1000)),
-    plainBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.plainBytes, 0),
-    storedBytes: manifest.artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0),
+    recoversTo: reached.to.at,
+    ...(reached.slices.length > 0 && reached.to.log !== undefined && { moment: reached.to.log }),
+    slices: reached.slices.length,
+    ageSeconds: Math.max(0, Math.round((services.clock.now().getTime() - Date.parse(reached.to.at)) / 1000)),
+    plainBytes: sumOf([manifest, ...reached.slices], "plainBytes"),
+    storedBytes: sumOf([manifest, ...reached.slices], "storedBytes"),
     ...(expectedSeconds !== undefined && { expectedSeconds }),
     overwrites: target.overwrites,
     hasApp: estate.app !== undefined,
@@ -154,9 +161,16 @@ async function makePlan(
     usable,
     namespaces: Object.keys(manifest.fingerprint).length,
     better,
+    reached,
+    base: manifest.to,
     archived: estate.cadences[manifest.cadence]?.storage === "glacier",
   });
   return { ...facts, text };
+}
+
+function sumOf(manifests: readonly Manifest[], field: "plainBytes" | "storedBytes"): number {
+  const artifacts = manifests.flatMap((manifest) => manifest.artifacts);
+  return artifacts.reduce((sum, artifact) => sum + artifact[field], 0);
 }
 
 async function findDoneSteps(runId: string, services: Services, signal: AbortSignal): Promise<string[]> {

@@ -102,7 +102,9 @@ async function writeRecord(
     formatVersion: 1,
     runId: plan.runId,
     backup: plan.backup,
-    recoversTo: manifest.to.at,
+    recoversTo: (run.to ?? manifest.to).at,
+    ...(run.to?.log !== undefined && { moment: run.to.log }),
+    ...(run.slices && { slices: run.slices.length }),
     rtoSeconds: secondsBetween(run.startedAt, failure ? endedAt : (recoveredAt(done, services) ?? endedAt)),
     steps: RECOVERY_STEPS.map((step) =>
       describeStep(step, done[step], failure?.step, execution.executionArn),

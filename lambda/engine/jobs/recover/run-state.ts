@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keys } from "../../model/keys.ts";
+import { positionSchema } from "../../model/manifest.ts";
 import { backupRefSchema } from "../../model/requests.ts";
 import { CLAIM_ATTEMPTS_LIMIT, contended } from "../claims.ts";
 import type { Services } from "../services.ts";
@@ -19,6 +20,9 @@ export type RecoveryStep = (typeof RECOVERY_STEPS)[number];
 /** What a run decided at its start; a resumed run keeps it. */
 const runPlanSchema = z.strictObject({
   backup: backupRefSchema,
+  /** Slices that extend the backup, in their order, and how far. */
+  slices: z.array(backupRefSchema).optional(),
+  to: positionSchema.optional(),
   startedAt: z.iso.datetime(),
   startedBy: z.string(),
   reason: z.string(),

@@ -1,5 +1,6 @@
 import { IntegrityError, RefusedError } from "../../model/errors.ts";
 import type { NamespaceFingerprint } from "../../model/fingerprint.ts";
+import { positionOf } from "../../model/position.ts";
 import type { DumpSummary, ExternalHints } from "../../sources/source.ts";
 import { findElement, readText } from "../bson.ts";
 import type { ContentHash } from "../content-hash.ts";
@@ -7,7 +8,7 @@ import { isCompared, makeFingerprint, storageOf } from "../fingerprint-live.ts";
 import type { Listed } from "../list-namespaces.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { isServerVersion, isUsers, metadataItem, type Namespace, nameOf } from "../names.ts";
-import { type OplogTime, readEntry, readTime, toPosition } from "../oplog.ts";
+import { type OplogTime, readEntry, readTime } from "../oplog.ts";
 import type { RawDriver } from "../raw-driver.ts";
 import type { DocumentBatch } from "../split-documents.ts";
 import { TouchedNamespaces } from "../touched.ts";
@@ -92,7 +93,7 @@ export class Findings {
   summary(versions: DumpVersions, hints: ExternalHints, fileTime: Date): DumpSummary {
     const server = versions.server ?? this.#featureCompatibility;
     if (server === undefined) throw unknownVersion();
-    const to = this.#last ? toPosition(this.#last) : { at: (hints.takenAt ?? fileTime).toISOString() };
+    const to = this.#last ? positionOf(this.#last) : { at: (hints.takenAt ?? fileTime).toISOString() };
     const sorted = Object.entries(this.#fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       fingerprint: Object.fromEntries(sorted),

@@ -1,0 +1,131 @@
+import type { Backup } from "../../model/catalog.ts";
+import type { Chain, Window } from "../../model/chain.ts";
+import { RefusedError } from "../../model/errors.ts";
+import type { DestructiveCommand, Manifest, Position } from "../../model/manifest.ts";
+import {
+  compareLogTimes,
+  formatLogTime,
+  justBefore,
+  type LogTime,
+  logTimeOf,
+  positionOf,
+} from "../../model/position.ts";
+import { findChain } from "../../vault/chain-reader.ts";
+import { readManifest } from "../artifacts.ts";
+import type { Services } from "../services.ts";
+import type { RecoverInput } from "./input.ts";
+import type { RunPlan } from "./run-state.ts";
+
+type NewInput = Extract<RecoverInput, { way: "new" }>;
+
+/** How far a run goes: its slices in their order, where they lead, and what they would take away on the way. */
+export interface Reached {
+  readonly slices: readonly Manifest[];
+  readonly to: Position;
+  readonly destructive: readonly DestructiveCommand[];
+}
+
+/**
+ * The backup and the slices of a new run.
+ *
+ * | input | base | goes to |
+ * |---|---|---|
+ * | `backupId` | that one | its own position, without slices |
+ * | `moment` | the newest verified one before it, or that of `backupId` | the moment |
+ * | neither | the newest verified one | the end of the slices; not past a drop: `plan` stops before it, `execute` refuses |
+ *
+ * Throws `RefusedError` MOMENT_OUT_OF_REACH with the window that can be reached, or WOULD_DROP_AGAIN.
+ */
+export async function chooseChain(
+  input: NewInput,
+  chooseBackup: () => Promise<Backup>,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Pick<RunPlan, "backup" | "slices" | "to">> {
+  const { source, moment } = input;
+  const now = services.clock.now();
+  if (moment === undefined) {
+    const base = await chooseBackup();
+    if (input.backupId !== undefined) return { backup: base.ref };
+    const newest = await findChain(services.vault, { source, target: "newest", base }, now, signal);
+    if (newest?.outcome !== "reachable") return { backup: base.ref };
+    return toRun(stopBeforeDrops(newest.chain, input));
+  }
+  const base = input.backupId === undefined ? undefined : await chooseBackup();
+  const query = { source, target: moment, ...(base && { base }) };
+  const found = await findChain(services.vault, query, now, signal);
+  if (found?.outcome === "reachable") return toRun(found.chain);
+  throw outOfReach(source, moment, found?.windows ?? []);
+}
+
+function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" | "to"> {
+  if (slices.length === 0) return { backup: base.ref };
+  return { backup: base.ref, slices: slices.map(({ ref }) => ref), to: positionOf(to) };
+}
+
+function stopBeforeDrops(chain: Chain, { mode }: NewInput): Chain {
+  const manifests = chain.slices.map(({ manifest }) => manifest);
+  const [first] = findDestructive(chain.base.manifest, manifests, chain.to);
+  const at = first && logTimeOf(first.at);
+  if (first === undefined || at === undefined) return chain;
+  if (mode === "execute") throw wouldDropAgain(first, justBefore(at), chain.to);
+  const to = justBefore(at);
+  const needed = chain.slices.findIndex(
+    ({ manifest }) => compareLogTimes(logTimeOf(manifest.to) ?? to, to) >= 0,
+  );
+  return { ...chain, to, slices: chain.slices.slice(0, needed + 1) };
+}
+
+/** What the slices would take away between the base and `to`. */
+function findDestructive(base: Manifest, slices: readonly Manifest[], to: LogTime): DestructiveCommand[] {
+  const from = logTimeOf(base.to);
+  return slices
+    .flatMap(({ destructive = [] }) => destructive)
+    .filter(({ at }) => {
+      const time = logTimeOf(at);
+      if (time === undefined || from === undefined) return false;
+      return compareLogTimes(from, time) < 0 && compareLogTimes(time, to) <= 0;
+    });
+}
+
+/** The manifests of a run's slices. Throws `IntegrityError` when one is gone. */
+export async function readReached(
+  decided: RunPlan,
+  backup: Backup,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Reached> {
+  const slices: Manifest[] = [];
+  for (const ref of decided.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
+  const to = decided.to ?? backup.manifest.to;
+  const time = logTimeOf(to);
+  return { slices, to, destructive: time ? findDestructive(backup.manifest, slices, time) : [] };
+}
+
+/** `dropDatabase erp at 2026-11-24T01:59:59.000Z (1795485599:4)` */
+export function describeCommand({ command, namespace, at }: DestructiveCommand): string {
+  return `${command} ${namespace} at ${at.at} (${at.log})`;
+}
+
+function wouldDropAgain(first: DestructiveCommand, before: LogTime, newest: LogTime): RefusedError {
+  const log = formatLogTime(before);
+  return new RefusedError(
+    "WOULD_DROP_AGAIN",
+    `The newest slices hold ${describeCommand(first)}, and a recovery to the newest moment would do it again. Nothing was changed. To stop just before it, start with "moment":"${log}"; to go past it all the same, with "moment":"${formatLogTime(newest)}".`,
+    { facts: { command: first.command, namespace: first.namespace, before: log } },
+  );
+}
+
+function outOfReach(source: string, moment: LogTime, windows: readonly Window[]): RefusedError {
+  const wanted = positionOf(moment);
+  const reach = windows.map(({ from, to }) => `${describeTime(from)} to ${describeTime(to)}`).join(", and ");
+  return new RefusedError(
+    "MOMENT_OUT_OF_REACH",
+    `${source} cannot be brought back to ${wanted.at} (${wanted.log}). ${reach ? `What can be reached around it is ${reach}` : "There is no verified backup with a place in the oplog"}. Take a moment in there, or wait for the next slice; nothing was changed.`,
+    { facts: { source, moment: wanted.log, windows } },
+  );
+}
+
+function describeTime(time: LogTime): string {
+  return `${positionOf(time).at} (${formatLogTime(time)})`;
+}

@@ -1,0 +1,170 @@
+import { type Backup, isUsable, judgeBackup } from "./catalog.ts";
+import type { Manifest } from "./manifest.ts";
+import { compareLogTimes, type LogTime, logTimeOf } from "./position.ts";
+import type { Lifetime } from "./retention.ts";
+
+/** A base and the slices that carry it to `to`, in the order in which they are replayed. */
+export interface Chain {
+  readonly base: Backup;
+  readonly slices: readonly Backup[];
+  readonly to: LogTime;
+}
+
+/** Every moment from `from` to `to`, both included, can be brought back. */
+export interface Window {
+  readonly from: LogTime;
+  readonly to: LogTime;
+}
+
+export type ChainPlan =
+  | { readonly outcome: "reachable"; readonly chain: Chain }
+  | { readonly outcome: "out-of-reach"; readonly windows: readonly Window[] };
+
+/** A slice whose both ends are known. */
+interface Link {
+  readonly slice: Backup;
+  readonly from: LogTime;
+  readonly to: LogTime;
+}
+
+interface Base {
+  readonly base: Backup;
+  readonly to: LogTime;
+}
+
+/**
+ * How a source is brought to a moment, or to the newest one: the newest verified base at or before it, then slices
+ * without a gap. Slices may overlap; one that was found damaged, or has expired, is not there.
+ *
+ * The newest base reaches as far as any other: a chain that passes its position passes on from it.
+ */
+export function planChain(backups: readonly Backup[], target: LogTime | "newest", now: Date): ChainPlan {
+  const links = linksOf(backups, now);
+  for (const { base, to } of basesOf(backups, now)) {
+    if (target !== "newest" && compareLogTimes(to, target) > 0) continue;
+    const { slices, reach } = extend(to, links, target);
+    if (target !== "newest" && compareLogTimes(reach, target) < 0) continue;
+    return { outcome: "reachable", chain: { base, slices, to: target === "newest" ? reach : target } };
+  }
+  return { outcome: "out-of-reach", windows: reachableWindows(backups, now) };
+}
+
+/** All moments that can be brought back, oldest first; what lies between two windows is lost. */
+export function reachableWindows(backups: readonly Backup[], now: Date): Window[] {
+  const links = linksOf(backups, now);
+  const windows: Window[] = [];
+  for (const { to: from } of basesOf(backups, now).toReversed()) {
+    const { reach } = extend(from, links, "newest");
+    const last = windows.at(-1);
+    if (last === undefined || compareLogTimes(last.to, from) < 0) windows.push({ from, to: reach });
+    else if (compareLogTimes(last.to, reach) < 0)
+      windows[windows.length - 1] = { from: last.from, to: reach };
+  }
+  return windows;
+}
+
+/** From where the next slice has to begin, best first; a later one is of use only where the log lost the earlier. */
+export interface SliceStart {
+  readonly from: LogTime;
+  /** The newest full backup with a place in the log; the slice does not outlive it. */
+  readonly base: Manifest;
+}
+
+/**
+ * Where the next slice begins: at the newest slice's end, so that older bases stay extended, too; else, or where the
+ * log no longer holds that, at the newest full backup. Empty when there is no full backup that is younger than
+ * `fullEveryDays` and promised to be there: a chain has a full at least so often.
+ */
+export function planSliceStarts(
+  manifests: readonly Manifest[],
+  fullEveryDays: number,
+  now: Date,
+): SliceStart[] {
+  const fulls = manifests.flatMap((base) => {
+    const to = placeInLog(base);
+    const tooOld = now.getTime() - Date.parse(base.to.at) > fullEveryDays * DAY_MS;
+    return base.type === "full" && to && !tooOld && Date.parse(base.expiresAt) > now.getTime()
+      ? [{ base, from: to }]
+      : [];
+  });
+  const newest = fulls.toSorted((left, right) => compareLogTimes(right.from, left.from))[0];
+  if (newest === undefined) return [];
+  const ends = manifests
+    .filter(({ type }) => type === "slice")
+    .flatMap(({ to }) => logTimeOf(to) ?? [])
+    .sort((left, right) => compareLogTimes(right, left));
+  const [end] = ends;
+  if (end === undefined) return [newest];
+  const goOn = { base: newest.base, from: end };
+  return compareLogTimes(end, newest.from) < 0 ? [goOn, newest] : [goOn];
+}
+
+const DAY_MS = 86_400_000;
+
+/** A slice is of no use without its base: it is promised, and locked, no longer than the base is. */
+export function boundLifetime(slice: Lifetime, base: Pick<Manifest, "lockedUntil" | "expiresAt">): Lifetime {
+  return {
+    lockedUntil: earlier(slice.lockedUntil, new Date(base.lockedUntil)),
+    expiresAt: earlier(slice.expiresAt, new Date(base.expiresAt)),
+  };
+}
+
+/**
+ * Where a full backup lies in the log of its source. An imported dump tells no span: it may be of another server, whose
+ * log this is not, and so nothing extends it.
+ */
+export function placeInLog({ from, to }: Manifest): LogTime | undefined {
+  return from && logTimeOf(from) && logTimeOf(to);
+}
+
+function earlier(left: Date, right: Date): Date {
+  return left < right ? left : right;
+}
+
+/** Usable bases with a place in the log, newest first. */
+function basesOf(backups: readonly Backup[], now: Date): Base[] {
+  return backups
+    .filter((backup) => isUsable(backup, now))
+    .flatMap((base) => {
+      const to = placeInLog(base.manifest);
+      return to === undefined ? [] : [{ base, to }];
+    })
+    .sort((left, right) => compareLogTimes(right.to, left.to) || compareIds(right.base, left.base));
+}
+
+/** Slices in the order of their ends. */
+function linksOf(backups: readonly Backup[], now: Date): Link[] {
+  return backups
+    .flatMap((slice): Link[] => {
+      const { manifest } = slice;
+      const from = manifest.from && logTimeOf(manifest.from);
+      const to = logTimeOf(manifest.to);
+      const there = Date.parse(manifest.expiresAt) > now.getTime() && judgeBackup(slice) !== "damaged";
+      return manifest.type === "slice" && from && to && there ? [{ slice, from, to }] : [];
+    })
+    .sort((left, right) => compareLogTimes(left.to, right.to) || compareIds(left.slice, right.slice));
+}
+
+function compareIds(left: Backup, right: Backup): number {
+  return left.ref.backupId < right.ref.backupId ? -1 : 1;
+}
+
+/** Takes, at each position, the slice that reaches farthest; ends at a gap or once the target is reached. */
+function extend(
+  start: LogTime,
+  links: readonly Link[],
+  target: LogTime | "newest",
+): { slices: Backup[]; reach: LogTime } {
+  const slices: Backup[] = [];
+  let reach = start;
+  while (target === "newest" || compareLogTimes(reach, target) < 0) {
+    const position = reach;
+    const next = links.findLast(
+      ({ from, to }) => compareLogTimes(from, position) <= 0 && compareLogTimes(position, to) < 0,
+    );
+    if (next === undefined) break;
+    slices.push(next.slice);
+    reach = next.to;
+  }
+  return { slices, reach };
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { slice } from "../../../lambda/engine/jobs/slice.ts";
+import { takeLease } from "../../../lambda/engine/jobs/slice-lease.ts";
+import { SLICE_LEASE_MS, SLICE_READ_LIMIT_MS } from "../../../lambda/engine/jobs/slice-limits.ts";
+import { keys } from "../../../lambda/engine/model/keys.ts";
+import { listKeys } from "../../support/backup-run.ts";
+import { LOG_START } from "../../support/fake-log.ts";
+import { makeJobWorld, NEVER } from "../../support/job-world.ts";
+import { backUp, planned, RECOVERY } from "../../support/recovery.ts";
+import { sealedBy, slicedWorld } from "../../support/sliced-world.ts";
+
+describe("a slice", () => {
+  it("begins at the full backup, and the next one where it ended", async () => {
+    const { world, backup, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "new 1");
+    const first = await sealedBy(world, await make());
+    write("erp.invoices", "new 2");
+    write("erp.customers", "new 3");
+    const second = await sealedBy(world, await make());
+    expect([first.from?.log, first.to.log]).toEqual([`${LOG_START}:1`, `${LOG_START + 1}:1`]);
+    expect([second.from?.log, second.to.log]).toEqual([`${LOG_START + 1}:1`, `${LOG_START + 3}:1`]);
+    expect(second).toMatchObject({ type: "slice", cadence: "slice", base: backup.backupId });
+    expect(second.endState?.touched).toEqual(["erp.customers", "erp.invoices"]);
+    expect(second.artifacts.map(({ key }) => key)).toEqual([
+      `data/slice/ledger/${second.backupId}/dump/oplog.bson.zst`,
+    ]);
+  });
+
+  it("is not sealed when nothing was written, nor without a full backup, nor without a log", async () => {
+    const { world, slice: make } = await slicedWorld();
+    expect(await make()).toEqual({ outcome: "unchanged" });
+    expect(await listKeys(world, "manifests/slice/")).toEqual([]);
+    const empty = makeJobWorld();
+    const request = { job: "slice", source: "ledger" } as const;
+    expect(await slice(request, empty.services, NEVER)).toEqual({ outcome: "no-base" });
+  });
+
+  it("lives no longer than its base", async () => {
+    const { world, backup, write, slice: make } = await slicedWorld();
+    world.clock.advance(5 * 86_400_000);
+    write("erp.invoices", "late");
+    const sealed = await sealedBy(world, await make());
+    const base = await world.vault.readLatest(keys.manifest("manual", "ledger", backup.backupId), NEVER);
+    const { lockedUntil } = JSON.parse(Buffer.from(base?.bytes ?? []).toString());
+    expect(Date.parse(sealed.lockedUntil)).toBeLessThanOrEqual(Date.parse(lockedUntil));
+  });
+
+  it("is cut when it takes too long, and the next one holds the rest", async () => {
+    const { world, log, write, slice: make } = await slicedWorld();
+    for (const n of [1, 2, 3]) write("erp.invoices", `new ${n}`);
+    const slow = { ...world.services, clock: slowClock(world.services.clock, SLICE_READ_LIMIT_MS) };
+    const cut = await sealedBy(world, await slice({ job: "slice", source: "ledger" }, slow, NEVER));
+    const rest = await sealedBy(world, await make());
+    expect(Number(cut.to.log?.split(":")[0])).toBeLessThan(log.now);
+    expect(rest.from).toEqual(cut.to);
+    expect(rest.to.log).toBe(`${log.now}:1`);
+  });
+
+  it("is left out while another one is made, but not for ever", async () => {
+    const { world, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "new");
+    expect(await takeLease("ledger", "another", world.services, NEVER)).toBeUndefined();
+    expect(await make()).toEqual({ outcome: "skipped-overlap", by: "another" });
+    world.clock.advance(SLICE_LEASE_MS);
+    expect(await make()).toMatchObject({ outcome: "sealed" });
+    expect(await make()).toEqual({ outcome: "unchanged" });
+  });
+
+  it("is left out while a recovery works on the source, and made while a backup does", async () => {
+    const { world, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "new");
+    await planned(world, { mode: "execute" });
+    world.executions.set(RECOVERY.executionArn, "running");
+    expect(await make()).toEqual({ outcome: "skipped-recovery", by: RECOVERY.executionArn });
+    world.executions.set(RECOVERY.executionArn, "failed");
+    expect(await make()).toMatchObject({ outcome: "sealed" });
+  });
+});
+
+describe("a log that rolled over", () => {
+  it("fails the slice, seals nothing, and starts one new base however often it is tried", async () => {
+    const { world, log, starts, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "lost");
+    log.oldest = log.now;
+    for (const _ of [1, 2])
+      await expect(make()).rejects.toMatchObject({ name: "SourceError", code: "OPLOG_GAP" });
+    expect(await listKeys(world, "manifests/slice/")).toEqual([]);
+    expect(new Set(starts.map(({ name }) => name))).toEqual(new Set([`oplog-gap-ledger-${LOG_START}-1`]));
+    expect(starts[0]?.input).toEqual({ cadence: "manual", sources: ["ledger"], trigger: "oplog gap" });
+  });
+
+  it("is healed by the new base, without another alert", async () => {
+    const { world, log, starts, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "1");
+    await make();
+    write("erp.invoices", "2");
+    log.oldest = log.now;
+    await backUp(world, "backup-2");
+    write("erp.invoices", "3");
+    const healed = await sealedBy(world, await make());
+    expect(healed.from?.log).toBe(`${log.now - 1}:1`);
+    expect(starts).toEqual([]);
+  });
+});
+
+/** Every look takes a part of the time that a slice has. */
+function slowClock(clock: { now(): Date }, stepMs: number) {
+  let looks = 0;
+  return { now: () => new Date(clock.now().getTime() + stepMs * looks++) };
+}

@@ -1,0 +1,208 @@
+import { describe, expect, it } from "vitest";
+import type { Backup } from "../../../lambda/engine/model/catalog.ts";
+import {
+  boundLifetime,
+  planChain,
+  planSliceStarts,
+  reachableWindows,
+} from "../../../lambda/engine/model/chain.ts";
+import type { Manifest } from "../../../lambda/engine/model/manifest.ts";
+import { compareLogTimes, logTimeOf, positionOf } from "../../../lambda/engine/model/position.ts";
+import { makeSeededRandom } from "../../support/bytes.ts";
+import { makeBackup, makeManifest, makeVerification } from "../../support/manifests.ts";
+
+const START = Date.UTC(2026, 10, 23) / 1000;
+const NOW = new Date("2026-11-24T00:00:00.000Z");
+const time = (seconds: number, ordinal = 1) => ({ seconds: START + seconds, ordinal });
+const at = (seconds: number) => positionOf(time(seconds));
+const idAt = (seconds: number) =>
+  `${new Date((START + seconds) * 1000).toISOString().replace(/[-:.]/g, "")}-0123456789`;
+
+function full(seconds: number, verified = true, change: Partial<Manifest> = {}): Backup {
+  const span = { from: at(seconds - 1), to: at(seconds) };
+  const backup = makeBackup({ backupId: idAt(seconds), ...span, ...change });
+  return verified ? { ...backup, verifications: [makeVerification(backup, false)] } : backup;
+}
+
+/** It tells a position, but no span: nobody knows of which server's log it is. */
+function imported(seconds: number): Backup {
+  const { from: _none, ...manifest } = makeManifest({ backupId: idAt(seconds), to: at(seconds) });
+  const backup = { ...makeBackup(), manifest };
+  return { ...backup, verifications: [makeVerification(backup, false)] };
+}
+
+function slice(from: number, to: number, change: Partial<Manifest> = {}): Backup {
+  const range = { from: at(from), to: at(to) };
+  return makeBackup({ backupId: idAt(to), type: "slice", cadence: "slice", ...range, ...change });
+}
+
+function damaged(backup: Backup): Backup {
+  return {
+    ...backup,
+    verifications: [{ ...makeVerification(backup, false), outcome: "damaged", reason: "one bit" }],
+  };
+}
+
+const windows = (...backups: Backup[]) =>
+  reachableWindows(backups, NOW).map(({ from, to }) => [from.seconds - START, to.seconds - START]);
+
+const planned = (target: number | "newest", ...backups: Backup[]) => {
+  const plan = planChain(backups, target === "newest" ? target : time(target), NOW);
+  if (plan.outcome === "out-of-reach") return plan.outcome;
+  const { base, slices, to } = plan.chain;
+  const endOf = ({ manifest }: Backup) => (logTimeOf(manifest.to)?.seconds ?? 0) - START;
+  return { base: endOf(base), slices: slices.map(endOf), to: to.seconds - START };
+};
+
+describe("the windows that can be reached", () => {
+  it.each<[string, Backup[], number[][]]>([
+    ["nothing", [], []],
+    ["a base alone is one moment", [full(10)], [[10, 10]]],
+    ["slices without a base", [slice(0, 10), slice(10, 20)], []],
+    ["slices that follow each other", [full(10), slice(10, 20), slice(20, 30)], [[10, 30]]],
+    ["a base within a slice", [full(15), slice(10, 20)], [[15, 20]]],
+    ["slices that overlap", [full(10), slice(8, 20), slice(15, 30)], [[10, 30]]],
+    ["a gap", [full(10), slice(10, 20), slice(21, 30)], [[10, 20]]],
+    [
+      "a base after a gap",
+      [full(10), slice(10, 20), full(25), slice(21, 30)],
+      [
+        [10, 20],
+        [25, 30],
+      ],
+    ],
+    ["a base that nobody verified", [full(10, false), slice(10, 20)], []],
+    ["an unverified base is passed over", [full(10), slice(10, 20), full(15, false)], [[10, 20]]],
+    ["a damaged slice", [full(10), damaged(slice(10, 20)), slice(20, 30)], [[10, 10]]],
+    [
+      "an expired slice",
+      [full(10), slice(10, 20, { expiresAt: "2026-11-23T23:00:00.000Z" }), slice(20, 30)],
+      [[10, 10]],
+    ],
+    ["an imported dump", [imported(10), slice(10, 20)], []],
+    ["a source without a log", [full(10, true, { to: { at: "2026-11-23T03:00:05.000Z" } })], []],
+  ])("%s", (_, backups, expected) => {
+    expect(windows(...backups)).toEqual(expected);
+  });
+});
+
+describe("the chain to a moment", () => {
+  const history = [full(10), slice(10, 20), slice(20, 30), full(25), slice(30, 40), full(35, false)];
+
+  it("begins at the newest verified base before it, and holds no slice more than it needs", () => {
+    expect(planned(22, ...history)).toEqual({ base: 10, slices: [20, 30], to: 22 });
+    expect(planned(25, ...history)).toEqual({ base: 25, slices: [], to: 25 });
+    expect(planned(26, ...history)).toEqual({ base: 25, slices: [30], to: 26 });
+    expect(planned(38, ...history)).toEqual({ base: 25, slices: [30, 40], to: 38 });
+    expect(planned("newest", ...history)).toEqual({ base: 25, slices: [30, 40], to: 40 });
+  });
+
+  it("is not there outside of the windows", () => {
+    expect(planned(9, ...history)).toBe("out-of-reach");
+    expect(planned(41, ...history)).toBe("out-of-reach");
+    expect(planned("newest", slice(0, 10))).toBe("out-of-reach");
+  });
+
+  const seed = Number(process.env.SEED ?? 20261124);
+  it(`agrees with a search through all chains, over 300 random histories (seed ${seed})`, () => {
+    const random = makeSeededRandom(seed);
+    const upTo = (limit: number) => Math.floor(random() * limit);
+    for (let round = 0; round < 300; round++) {
+      const backups = Array.from({ length: 1 + upTo(9) }, () => {
+        const from = upTo(30);
+        const made = random() < 0.35 ? full(from, random() < 0.7) : slice(from, from + 1 + upTo(8));
+        return random() < 0.1 ? damaged(made) : made;
+      });
+      for (let moment = 0; moment < 40; moment++) checkMoment(backups, moment);
+    }
+  });
+});
+
+/** What is planned is a chain, and it is planned exactly where a search finds one and a window says so. */
+function checkMoment(backups: readonly Backup[], moment: number): void {
+  const target = time(moment);
+  const plan = planChain(backups, target, NOW);
+  expect(plan.outcome === "reachable").toBe(isReachable(backups, moment));
+  const inWindow = reachableWindows(backups, NOW).some(
+    ({ from, to }) => compareLogTimes(from, target) <= 0 && compareLogTimes(target, to) <= 0,
+  );
+  expect(inWindow).toBe(plan.outcome === "reachable");
+  if (plan.outcome !== "reachable") return;
+  const { base, slices } = plan.chain;
+  expect(base.verifications.map(({ outcome }) => outcome)).toEqual(["intact"]);
+  let position = secondsOf(base.manifest.to);
+  for (const { manifest } of slices) {
+    expect(secondsOf(manifest.from)).toBeLessThanOrEqual(position);
+    expect(position).toBeLessThan(moment);
+    position = secondsOf(manifest.to);
+  }
+  expect(position).toBeGreaterThanOrEqual(moment);
+  if (slices.length === 0) expect(position).toBe(moment);
+}
+
+/** Fills in, from every good base, all that any good slice can carry on, until nothing changes. */
+function isReachable(backups: readonly Backup[], moment: number): boolean {
+  const good = backups.filter(({ verifications }) =>
+    verifications.every(({ outcome }) => outcome === "intact"),
+  );
+  const reached = new Set<number>();
+  for (const one of good)
+    if (one.manifest.type === "full" && one.verifications.length > 0) reached.add(secondsOf(one.manifest.to));
+  for (let before = -1; before !== reached.size; ) {
+    before = reached.size;
+    for (const { manifest } of good.filter((one) => one.manifest.type === "slice"))
+      for (const from of [...reached])
+        if (from >= secondsOf(manifest.from))
+          for (let step = from; step <= secondsOf(manifest.to); step++) reached.add(step);
+  }
+  return reached.has(moment);
+}
+
+function secondsOf(position: Manifest["from"]): number {
+  return (position && logTimeOf(position) ? (logTimeOf(position)?.seconds ?? 0) : 0) - START;
+}
+
+describe("the start of the next slice", () => {
+  const starts = (...backups: Backup[]) =>
+    planSliceStarts(
+      backups.map(({ manifest }) => manifest),
+      7,
+      NOW,
+    ).map(({ from }) => from.seconds - START);
+
+  it("is the newest slice's end, also where a full came after it: older bases stay extended", () => {
+    expect(starts(full(10), slice(10, 20))).toEqual([20]);
+    expect(starts(full(10), slice(10, 20), full(25))).toEqual([20, 25]);
+  });
+
+  it("is the newest full's position where there is no slice, verified or not", () => {
+    expect(starts(full(10), full(15, false))).toEqual([15]);
+  });
+
+  it("is nowhere with an imported dump alone", () => {
+    expect(starts(imported(10))).toEqual([]);
+  });
+
+  it("is nowhere without a full, with one that is too old, and with one that has expired", () => {
+    expect(starts(slice(10, 20))).toEqual([]);
+    expect(starts(full(-8 * 86_400), slice(10, 20))).toEqual([]);
+    expect(starts(full(10, true, { expiresAt: "2026-11-23T23:00:00.000Z" }))).toEqual([]);
+  });
+});
+
+describe("the life of a slice", () => {
+  const day = (number: number) => new Date(Date.UTC(2026, 11, number));
+  const base = makeManifest({
+    lockedUntil: day(3).toISOString(),
+    expiresAt: day(5).toISOString(),
+  });
+
+  it("ends with that of its base, and is not made longer by it", () => {
+    expect(boundLifetime({ lockedUntil: day(4), expiresAt: day(6) }, base)).toEqual({
+      lockedUntil: day(3),
+      expiresAt: day(5),
+    });
+    const short = { lockedUntil: day(1), expiresAt: day(2) };
+    expect(boundLifetime(short, base)).toEqual(short);
+  });
+});
