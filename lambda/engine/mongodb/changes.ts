@@ -2,7 +2,7 @@ import { invariant, SourceError } from "../model/errors.ts";
 import type { DestructiveCommand } from "../model/manifest.ts";
 import { compareLogTimes, formatLogTime, positionOf } from "../model/position.ts";
 import type { Changes, ChangesOptions, ChangesSummary, DumpItem } from "../sources/source.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import { OPLOG_ITEM, parseNamespace } from "./names.ts";
 import {
   checkReached,

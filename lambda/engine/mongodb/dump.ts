@@ -1,12 +1,10 @@
 import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
-import type { Clock } from "../model/ids.ts";
 import type { Position } from "../model/manifest.ts";
 import { positionOf } from "../model/position.ts";
-import type { Dump, DumpItem, DumpOptions, DumpSummary, Progress } from "../sources/source.ts";
-import type { ByteBudget } from "./byte-budget.ts";
-import type { Connection } from "./connect.ts";
+import type { Dump, DumpItem, DumpOptions, DumpSummary } from "../sources/source.ts";
 import type { ContentHash } from "./content-hash.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import { readEndState } from "./end-state.ts";
 import { isCompared, makeFingerprint, storageOf } from "./fingerprint-live.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
@@ -27,18 +25,6 @@ import {
 } from "./oplog.ts";
 import { readRaw } from "./read-raw.ts";
 import { TouchedNamespaces } from "./touched.ts";
-
-/** What a dump needs beside its connection. */
-export interface DumpTools {
-  readonly connection: Connection;
-  readonly budget: ByteBudget;
-  readonly clock: Clock;
-  readonly versions: Readonly<Record<string, string>>;
-  /** Indexes by namespace that a restore has put off, see docs/adr/0002; a fingerprint takes them for built. */
-  readonly deferred: Map<string, readonly Buffer[]>;
-  newContent(): ContentHash;
-  progress(event: Progress): void;
-}
 
 /** The span of the oplog that belongs to a dump. */
 interface Span {

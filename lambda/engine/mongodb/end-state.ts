@@ -1,7 +1,7 @@
 import { SourceError } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { EndState } from "../model/manifest.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import { fingerprintNamespace } from "./fingerprint-live.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";

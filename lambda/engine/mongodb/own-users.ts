@@ -1,6 +1,6 @@
 import { compareFingerprints, type Fingerprint, type NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Connection } from "./connect.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";

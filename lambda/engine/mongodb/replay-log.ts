@@ -1,6 +1,6 @@
 import { compareLogTimes } from "../model/position.ts";
 import type { RestoreItem } from "../sources/source.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { type Entry, type OplogTime, readEntry, readTime } from "./oplog.ts";
 import { Replay } from "./replay.ts";

@@ -1,5 +1,5 @@
 import { findElement, readText } from "./bson.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import { nameOf } from "./names.ts";
 import { findOwnUsers } from "./own-users.ts";
 import { readRaw } from "./read-raw.ts";

@@ -3,7 +3,7 @@ import { logTimeOf } from "../model/position.ts";
 import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
 import { readFlag } from "./bson.ts";
 import { buildIndexes, builtIndexes, isUnique, tryBuildIndexes } from "./create-indexes.ts";
-import type { DumpTools } from "./dump.ts";
+import type { DumpTools } from "./dump-tools.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
 import { readEntry } from "./oplog.ts";

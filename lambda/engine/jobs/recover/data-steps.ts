@@ -11,7 +11,7 @@ import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
 import { isDrillDue, type Services } from "../services.ts";
 import { readDone, readRunPlan, writeDone } from "./run-state.ts";
-import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 /** A machine's state has room for so many names; the slices' manifests name them all. */
 const TOLD_NAMESPACES_LIMIT = 2_000;

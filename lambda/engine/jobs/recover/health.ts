@@ -6,7 +6,7 @@ import type { EstateApp } from "../../model/estate.ts";
 import { collect } from "../../stream/limits.ts";
 import type { Services } from "../services.ts";
 import { appOf } from "./host-steps.ts";
-import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 const ATTEMPT_TIMEOUT_MS = 10_000;
 const ATTEMPT_PAUSE_MS = 1_000;

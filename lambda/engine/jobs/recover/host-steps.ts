@@ -1,7 +1,7 @@
 import { invariant, SourceError } from "../../model/errors.ts";
 import type { EstateApp } from "../../model/estate.ts";
 import type { Services } from "../services.ts";
-import type { RecoveryStepRequest, StepAnswer } from "./run-step.ts";
+import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 const SHOWN_OUTPUT_CHARACTERS = 500;
 

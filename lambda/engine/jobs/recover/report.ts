@@ -14,7 +14,7 @@ import {
   type RecoveryStep,
   readRunPlan,
 } from "./run-state.ts";
-import type { RecoveryStepRequest } from "./run-step.ts";
+import type { RecoveryStepRequest } from "./step.ts";
 
 interface ReportAnswer {
   readonly recordKey: string;

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { IntegrityError } from "../../model/errors.ts";
-import type { recoveryStepRequestSchema } from "../../model/requests.ts";
 import { requireClaim } from "../claims.ts";
 import type { Services } from "../services.ts";
 import { checkChosenBackup, compareRestored, restoreBackup } from "./data-steps.ts";
@@ -8,11 +7,8 @@ import { askHealth } from "./health.ts";
 import { startApp, stopApp } from "./host-steps.ts";
 import { report } from "./report.ts";
 import { type DoneRecord, type RecoveryStep, readDone, voidDone, writeDone } from "./run-state.ts";
+import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
-export type RecoveryStepRequest = z.infer<typeof recoveryStepRequestSchema>;
-
-/** What a step tells; the report reads it again from its done-record. */
-export type StepAnswer = z.infer<ReturnType<typeof z.json>>;
 type Step = (request: RecoveryStepRequest, services: Services, signal: AbortSignal) => Promise<StepAnswer>;
 
 interface StepKind {

@@ -1,0 +1,17 @@
+import type { Clock } from "../model/ids.ts";
+import type { Progress } from "../sources/source.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { Connection } from "./connect.ts";
+import type { ContentHash } from "./content-hash.ts";
+
+/** What dump, restore and fingerprint share: the connection and what is beside it. */
+export interface DumpTools {
+  readonly connection: Connection;
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Indexes by namespace that a restore has put off, see docs/adr/0002; a fingerprint takes them for built. */
+  readonly deferred: Map<string, readonly Buffer[]>;
+  newContent(): ContentHash;
+  progress(event: Progress): void;
+}
