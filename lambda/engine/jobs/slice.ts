@@ -184,7 +184,7 @@ async function commit(manifest: Manifest, services: Services, signal: AbortSigna
   };
 }
 
-/** Once for each position that was lost: a repeat of the slice does not start a second base. */
+/** Once an hour for each position that was lost: a repeat of the slice starts no second base, unless the first failed. */
 async function startBase(
   source: string,
   from: string,
@@ -195,7 +195,8 @@ async function startBase(
   const others: readonly Cadence[] = CADENCES.filter((one) => one !== "slice" && one !== "manual");
   const cadence = cadences.manual ? "manual" : others.find((one) => cadences[one] !== undefined);
   if (cadence === undefined || services.startBackup === undefined) return;
-  const name = `oplog-gap-${source}-${from.replace(":", "-")}`;
+  const hour = services.clock.now().toISOString().slice(0, "2026-11-24T01".length);
+  const name = `oplog-gap-${source}-${from.replace(":", "-")}-${hour}`;
   await services.startBackup({ name, input: { cadence, sources: [source], trigger: "oplog gap" } }, signal);
   services.log.warn("A new base was started", { source, name });
 }

@@ -20,7 +20,7 @@ import { readRaw } from "./read-raw.ts";
 import { TouchedNamespaces } from "./touched.ts";
 
 /** The first ones are those that a recovery has to stop before. */
-const DESTRUCTIVE_LIMIT = 100;
+const DESTRUCTIVE_LIMIT = 10_000;
 /** A stage `$out` that fails takes its own unfinished result away. */
 const UNFINISHED_RESULT = "tmp.agg_out.";
 

@@ -13,7 +13,7 @@ import { dataItem, metadataItem, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./name
 import {
   checkNoGap,
   checkReached,
-  findEnd,
+  findConfirmedEnd,
   findStart,
   hasOplog,
   OPLOG,
@@ -135,7 +135,7 @@ export class MongodbDump implements Dump {
 
   async *#readOplog({ time: from, inclusive }: SpanStart): AsyncGenerator<Uint8Array> {
     const { connection, budget } = this.#tools;
-    const to = await findEnd(connection);
+    const to = await findConfirmedEnd(connection);
     const touched = new TouchedNamespaces();
     let first: Buffer | undefined;
     let last: OplogTime | undefined;

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Document, Timestamp } from "mongodb";
-import { SourceError } from "../model/errors.ts";
-import type { LogTime } from "../model/position.ts";
+import { SourceError, throwIfAborted } from "../model/errors.ts";
+import { compareLogTimes, formatLogTime, type LogTime } from "../model/position.ts";
 import { type Element, findElement, readElements, readText, TYPE } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { isServersOwn, type Namespace, nameOf, ownerOf, parseNamespace } from "./names.ts";
@@ -10,6 +11,9 @@ export const OPLOG: Namespace = { database: "local", collection: "oplog.rs" };
 
 /** A moment of the oplog. */
 export type OplogTime = LogTime;
+
+const MAJORITY_POLL_MS = 100;
+const MAJORITY_ATTEMPTS_LIMIT = 600;
 
 export function toTimestamp(connection: Connection, time: OplogTime): Timestamp {
   return new connection.driver.BSON.Timestamp({ t: time.seconds, i: time.ordinal });
@@ -77,6 +81,25 @@ export async function findEnd(connection: Connection): Promise<OplogTime> {
   if (last === null)
     throw new SourceError("UNHEALTHY", "The oplog is empty. Initiate the replica set, then run again.");
   return fromTimestamp(last.ts as Timestamp);
+}
+
+/**
+ * The last entry of the oplog, once the majority has it: no election can take it back, so that slices may go on from
+ * it. Throws `SourceError` UNHEALTHY when the majority does not get it within a minute.
+ */
+export async function findConfirmedEnd(connection: Connection): Promise<OplogTime> {
+  const end = await findEnd(connection);
+  for (let attempt = 0; attempt < MAJORITY_ATTEMPTS_LIMIT; attempt++) {
+    if (compareLogTimes(await findMajority(connection), end) >= 0) return end;
+    await sleep(MAJORITY_POLL_MS, undefined, { signal: connection.signal }).catch(() =>
+      throwIfAborted(connection.signal),
+    );
+  }
+  throw new SourceError(
+    "UNHEALTHY",
+    `The majority of the replica set did not confirm the oplog up to ${formatLogTime(end)} within a minute: a member is down or far behind. Look at rs.status(), then run again.`,
+    { facts: { end } },
+  );
 }
 
 function fromTimestamp(timestamp: Timestamp): OplogTime {

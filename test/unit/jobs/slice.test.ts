@@ -78,14 +78,16 @@ describe("a slice", () => {
 });
 
 describe("a log that rolled over", () => {
-  it("fails the slice, seals nothing, and starts one new base however often it is tried", async () => {
+  it("fails the slice, seals nothing, and starts one new base an hour however often it is tried", async () => {
     const { world, log, starts, write, slice: make } = await slicedWorld();
     write("erp.invoices", "lost");
     log.oldest = log.now;
     for (const _ of [1, 2])
       await expect(make()).rejects.toMatchObject({ name: "SourceError", code: "OPLOG_GAP" });
     expect(await listKeys(world, "manifests/slice/")).toEqual([]);
-    expect(new Set(starts.map(({ name }) => name))).toEqual(new Set([`oplog-gap-ledger-${LOG_START}-1`]));
+    const hour = world.services.clock.now().toISOString().slice(0, 13);
+    const name = `oplog-gap-ledger-${LOG_START}-1-${hour}`;
+    expect(new Set(starts.map((start) => start.name))).toEqual(new Set([name]));
     expect(starts[0]?.input).toEqual({ cadence: "manual", sources: ["ledger"], trigger: "oplog gap" });
   });
 

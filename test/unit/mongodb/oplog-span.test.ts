@@ -1,7 +1,7 @@
 import { BSON } from "mongodb";
 import { expect, it } from "vitest";
 import type { Connection } from "../../../lambda/engine/mongodb/connect.ts";
-import { checkReached, findStart, hasOplog } from "../../../lambda/engine/mongodb/oplog.ts";
+import { checkReached, findConfirmedEnd, findStart, hasOplog } from "../../../lambda/engine/mongodb/oplog.ts";
 
 const at = (seconds: number) => new BSON.Timestamp({ t: seconds, i: 1 });
 
@@ -22,6 +22,31 @@ function busyServer(): Connection {
 it("a span never begins inside a transaction that was opened while its start was looked for", async () => {
   const { time } = await findStart(busyServer());
   expect(time.seconds).toBeLessThanOrEqual(15);
+});
+
+/** Its oplog ends at second 30; at each question the majority is ten seconds further. */
+function laggingMajority(signal: AbortSignal) {
+  const told: number[] = [];
+  const hello = async () => {
+    told.push((told.length + 1) * 10);
+    return { lastWrite: { majorityOpTime: { ts: at(told.at(-1) ?? 0) } } };
+  };
+  const client = {
+    db: () => ({ command: hello, collection: () => ({ findOne: async () => ({ ts: at(30) }) }) }),
+  };
+  const run = (_: string, work: () => Promise<unknown>) => work();
+  return { told, connection: { client, run, signal } as unknown as Connection };
+}
+
+it("a span ends at an entry that the majority has, so that no election takes the end of a backup back", async () => {
+  const { connection, told } = laggingMajority(new AbortController().signal);
+  expect(await findConfirmedEnd(connection)).toEqual({ seconds: 30, ordinal: 1 });
+  expect(told).toEqual([10, 20, 30]);
+});
+
+it("waiting for the majority ends when the work is cancelled", async () => {
+  const { connection } = laggingMajority(AbortSignal.abort());
+  await expect(findConfirmedEnd(connection)).rejects.toMatchObject({ name: "Cancelled" });
 });
 
 it("a span whose last entry was not read is a gap, and one that was read to its end is none", () => {
