@@ -62,3 +62,13 @@ async function judgeNamespace(client: MongoClient, database: string, info: Docum
     sha256: createHash("sha256").update(documents.join("\n")).digest("hex"),
   };
 }
+
+/** A restore builds unique indexes apart from the others, so the order in which they are listed says nothing. */
+export function sortIndexes(namespaces: Record<string, Judged>): Record<string, Judged> {
+  return Object.fromEntries(
+    Object.entries(namespaces).map(([name, judged]) => [
+      name,
+      { ...judged, indexes: judged.indexes.toSorted((a, b) => (a.name < b.name ? -1 : 1)) },
+    ]),
+  );
+}

@@ -11,7 +11,7 @@ import {
   takeDump,
   toRestoreItems,
 } from "../../support/mongodb.ts";
-import { type Judged, judgeServer } from "../../support/oracle.ts";
+import { judgeServer, sortIndexes } from "../../support/oracle.ts";
 
 const GOLDEN = resolve(import.meta.dirname, "../../golden/mongodb");
 const NOTHING = { fingerprint: {}, to: { at: new Date(0).toISOString() }, versions: { server: "7.0.15" } };
@@ -24,16 +24,6 @@ function readGolden(name: string): Map<string, Buffer> {
       const path = join(file.parentPath, file.name);
       return [`dump${path.slice(folder.length)}`, readFileSync(path)] as const;
     }),
-  );
-}
-
-/** A restore builds unique indexes apart from the others, so the order in which they are listed says nothing. */
-function sortIndexes(namespaces: Record<string, Judged>): Record<string, Judged> {
-  return Object.fromEntries(
-    Object.entries(namespaces).map(([name, judged]) => [
-      name,
-      { ...judged, indexes: judged.indexes.toSorted((a, b) => (a.name < b.name ? -1 : 1)) },
-    ]),
   );
 }
 

@@ -10,17 +10,7 @@ import { makeEstate } from "../../support/estate.ts";
 import { goldenDump } from "../../support/external-dumps.ts";
 import { makeJobWorld, NEVER } from "../../support/job-world.ts";
 import { openSession, startServer, type TestServer } from "../../support/mongodb.ts";
-import { type Judged, judgeServer } from "../../support/oracle.ts";
-
-/** A restore builds unique indexes apart from the others, so the order in which they are listed says nothing. */
-function sortIndexes(namespaces: Record<string, Judged>): Record<string, Judged> {
-  return Object.fromEntries(
-    Object.entries(namespaces).map(([name, judged]) => [
-      name,
-      { ...judged, indexes: judged.indexes.toSorted((a, b) => (a.name < b.name ? -1 : 1)) },
-    ]),
-  );
-}
+import { judgeServer, sortIndexes } from "../../support/oracle.ts";
 
 describe("a dump of the official tool, imported and restored", () => {
   let server: TestServer;
