@@ -1,18 +1,10 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import {
-  BlockedEncryptionType,
-  BlockPublicAccess,
-  Bucket,
-  BucketEncryption,
-  type CfnBucket,
-  type IBucket,
-  ObjectLockRetention,
-  ObjectOwnership,
-} from "aws-cdk-lib/aws-s3";
+import { Bucket, type CfnBucket, type IBucket, ObjectLockRetention } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { bucketSafety } from "./bucket-safety.ts";
 import { destroyerArns, type EstateNames } from "./names.ts";
 import { defaultLockDays, longestLockDays, vaultLifecycle } from "./vault-lifecycle.ts";
 
@@ -54,15 +46,7 @@ export class VaultBucket extends Bucket {
       versioned: true,
       objectLockEnabled: true,
       objectLockDefaultRetention: defaultRetention(props.estate),
-      encryption: BucketEncryption.KMS,
-      encryptionKey: props.key,
-      bucketKeyEnabled: true,
-      blockedEncryptionTypes: [BlockedEncryptionType.SSE_C],
-      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      ...bucketSafety(props.key),
     });
     this.addToResourcePolicy(denyDestruction(this, props.names));
     this.addToResourcePolicy(denyEndlessLocks(this, props.estate));
