@@ -95,12 +95,13 @@ async function restoreAndJudge(attempt: Attempt): Promise<Verdict> {
   const { session } = opened;
   attempt.serverVersions = (await session.probe()).versions;
   requireCompatible(manifest, attempt.serverVersions);
+  const items = restoreItemsOf(services.vault, manifest, signal);
+  const read = () => session.fingerprint({ backup: items });
   let restored: Verdict | undefined;
   const beforeReplay = async () => {
-    restored = judgeRestored(manifest, await stopwatch.time("fingerprint", () => session.fingerprint()));
+    restored = judgeRestored(manifest, await stopwatch.time("fingerprint", read));
     if (restored.outcome === "different") throw new Different(restored);
   };
-  const items = restoreItemsOf(services.vault, manifest, signal);
   const report = await stopwatch.time("restore", () =>
     session.restore({ items, manifest, guard: "refuse-non-empty", beforeReplay }),
   );
@@ -110,7 +111,7 @@ async function restoreAndJudge(attempt: Attempt): Promise<Verdict> {
     restored || untouched,
     `${manifest.kind} replayed a log without letting the restore be judged first`,
   );
-  return judgeReplayed(manifest, await stopwatch.time("replayedFingerprint", () => session.fingerprint()));
+  return judgeReplayed(manifest, await stopwatch.time("replayedFingerprint", read));
 }
 
 async function openDrillServer(attempt: Attempt, progress: ProgressTracker): Promise<OpenSource> {

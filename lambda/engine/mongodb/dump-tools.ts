@@ -1,8 +1,8 @@
 import type { Clock } from "../model/ids.ts";
 import type { Progress } from "../sources/source.ts";
+import type { ContentHash } from "../stream/content-hash.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connect.ts";
-import type { ContentHash } from "./content-hash.ts";
 
 /** What dump, restore and fingerprint share: the connection and what is beside it. */
 export interface DumpTools {

@@ -3,7 +3,7 @@ import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Position } from "../model/manifest.ts";
 import { positionOf } from "../model/position.ts";
 import type { Dump, DumpItem, DumpOptions, DumpSummary } from "../sources/source.ts";
-import type { ContentHash } from "./content-hash.ts";
+import type { ContentHash } from "../stream/content-hash.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { readEndState } from "./end-state.ts";
 import { isCompared, makeFingerprint, storageOf } from "./fingerprint-live.ts";

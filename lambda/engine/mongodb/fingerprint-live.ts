@@ -1,6 +1,6 @@
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
+import type { ContentHash } from "../stream/content-hash.ts";
 import type { Connection } from "./connect.ts";
-import type { ContentHash } from "./content-hash.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { canonicalIndexes, canonicalOptions } from "./metadata.ts";
 import { bucketsOf, isServerVersion, isUsers, type Namespace } from "./names.ts";

@@ -14,10 +14,10 @@ import type {
   Session,
   SourceFacts,
 } from "../sources/source.ts";
+import { type ContentHash, loadContentHash } from "../stream/content-hash.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { MongodbChanges } from "./changes.ts";
 import type { Connection } from "./connect.ts";
-import { type ContentHash, loadContentHash } from "./content-hash.ts";
 import { MongodbDump } from "./dump.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";

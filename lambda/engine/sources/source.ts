@@ -130,6 +130,11 @@ export interface FingerprintOptions {
    * restore runs, where nothing but that differs; any other difference stays to be found.
    */
   readonly like?: Fingerprint;
+  /**
+   * The artifacts of the backup that was restored. A source whose records end by themselves, as keys with a time to
+   * live do, may judge with them what is left now: where all that should be left is there, it answers as the backup.
+   */
+  readonly backup?: readonly RestoreItem[];
 }
 
 /** An open connection to one source. Disposing closes everything that it opened. */

@@ -1,11 +1,11 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { BSON } from "mongodb";
 import { describe, expect, it } from "vitest";
-import { Crc64 } from "../../../lambda/engine/mongodb/archive/crc64.ts";
 import type { ArchiveEntry } from "../../../lambda/engine/mongodb/archive/format.ts";
 import { type ArchiveBlock, openArchive } from "../../../lambda/engine/mongodb/archive/read-archive.ts";
 import { writeArchive } from "../../../lambda/engine/mongodb/archive/write-archive.ts";
 import { readElements } from "../../../lambda/engine/mongodb/bson.ts";
+import { Crc64 } from "../../../lambda/engine/stream/crc64.ts";
 import { collectAll, readContents, readGoldenFile } from "../../support/archives.ts";
 import { makeSeededRandom } from "../../support/bytes.ts";
 
@@ -51,7 +51,7 @@ async function expectRefused(bytes: Buffer, code: string | RegExp, message = /./
 describe("CRC-64", () => {
   it("has the check value of CRC-64/XZ, in whatever pieces the bytes come", () => {
     for (const cut of [0, 1, 5, 8, 9]) {
-      const crc = new Crc64();
+      const crc = new Crc64("xz");
       crc.update(Buffer.from("123456789").subarray(0, cut));
       crc.update(Buffer.from("123456789").subarray(cut));
       expect(crc.digest()).toBe(0x995dc9bbdf1939fan);

@@ -105,7 +105,8 @@ export async function compareRestored(
   const manifest = await readManifest(services.vault, plan.backup, signal);
   using progress = trackProgress(`compare ${plan.source}`, services.log);
   await using opened = await openSource(plan.source, "write", services, progress, signal);
-  const restored = await opened.session.fingerprint({ like: manifest.fingerprint });
+  const backup = restoreItemsOf(services.vault, manifest, signal);
+  const restored = await opened.session.fingerprint({ like: manifest.fingerprint, backup });
   const verdict = judgeReplayed(await extend(manifest, plan.runId, services, signal), restored);
   const answer = { outcome: verdict.outcome, ...recordedDifferences(verdict) };
   if (verdict.outcome !== "different") return answer;

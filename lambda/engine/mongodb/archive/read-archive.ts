@@ -1,8 +1,8 @@
 import { IntegrityError } from "../../model/errors.ts";
+import { Crc64 } from "../../stream/crc64.ts";
 import type { Bytes } from "../../stream/stage.ts";
 import { bucketsOf, type Namespace, nameOf } from "../names.ts";
 import type { DocumentBatch } from "../split-documents.ts";
-import { Crc64 } from "./crc64.ts";
 import { DocumentReader } from "./document-reader.ts";
 import {
   ARCHIVE_MAGIC,
@@ -106,7 +106,7 @@ async function* readSegment(
   const { namespace, crc } = decodeSegmentHeader(document, place);
   const name = nameOf(namespace);
   if (!expected.has(name)) throw malformed(place, `starts ${name}, which the prelude does not name`);
-  const progress = known.get(name) ?? { crc: new Crc64(), ended: false };
+  const progress = known.get(name) ?? { crc: new Crc64("xz"), ended: false };
   if (progress.ended) throw malformed(place, `goes on with ${name}, which has ended before`);
   known.set(name, progress);
   if (crc !== undefined) {

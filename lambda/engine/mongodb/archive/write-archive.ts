@@ -1,5 +1,5 @@
+import { Crc64 } from "../../stream/crc64.ts";
 import { type Namespace, nameOf } from "../names.ts";
-import { Crc64 } from "./crc64.ts";
 import {
   ARCHIVE_MAGIC,
   type ArchiveEntry,
@@ -28,7 +28,7 @@ export async function* writeArchive({ header, entries, blocks }: ArchiveContent)
   let current: string | undefined;
   for await (const block of blocks) {
     const name = nameOf(block.namespace);
-    const sum = sums.get(name) ?? new Crc64();
+    const sum = sums.get(name) ?? new Crc64("xz");
     sums.set(name, sum);
     if (block.kind === "documents") {
       if (current !== name) yield startSegment(block.namespace, current !== undefined);

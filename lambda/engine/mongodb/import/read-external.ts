@@ -1,6 +1,6 @@
 import { RefusedError } from "../../model/errors.ts";
 import type { ExternalDump, ExternalHints, ExternalReading } from "../../sources/source.ts";
-import { loadContentHash } from "../content-hash.ts";
+import { loadContentHash } from "../../stream/content-hash.ts";
 import { loadRawDriver } from "../raw-driver.ts";
 import { readExternalArchive } from "./read-external-archive.ts";
 import { readExternalFolder } from "./read-external-folder.ts";

@@ -1,21 +1,24 @@
-/** The ECMA-182 polynomial, bits reversed, in two halves: V8 has no 64-bit integers that are fast. */
-const POLYNOMIAL_HIGH = 0xc96c5795 | 0;
-const POLYNOMIAL_LOW = 0xd7870f42 | 0;
+/** Bits reversed, in two halves: V8 has no 64-bit integers that are fast. */
+interface Polynomial {
+  readonly high: number;
+  readonly low: number;
+}
+
+const ECMA: Polynomial = { high: 0xc96c5795 | 0, low: 0xd7870f42 | 0 };
+const JONES: Polynomial = { high: 0x95ac9329 | 0, low: 0xac4bc9b5 | 0 };
 const SLICES = 8;
 const ENTRIES = 256;
 
+/** Eight tables of 256 entries, one behind the other: eight bytes are taken at once. */
 interface Tables {
   readonly high: Int32Array;
   readonly low: Int32Array;
 }
 
-/** Eight tables of 256 entries, one behind the other: eight bytes are taken at once. */
-const TABLES: Tables = makeTables();
-
-function makeTables(): Tables {
+function makeTables(polynomial: Polynomial): Tables {
   const high = new Int32Array(SLICES * ENTRIES);
   const low = new Int32Array(SLICES * ENTRIES);
-  for (let entry = 0; entry < ENTRIES; entry++) [high[entry], low[entry]] = divide(entry);
+  for (let entry = 0; entry < ENTRIES; entry++) [high[entry], low[entry]] = divide(entry, polynomial);
   for (let at = ENTRIES; at < SLICES * ENTRIES; at++) {
     const [before, beforeHigh] = [low[at - ENTRIES] ?? 0, high[at - ENTRIES] ?? 0];
     const first = before & 0xff;
@@ -25,7 +28,7 @@ function makeTables(): Tables {
   return { high, low };
 }
 
-function divide(byte: number): [number, number] {
+function divide(byte: number, polynomial: Polynomial): [number, number] {
   let high = 0;
   let low = byte;
   for (let bit = 0; bit < 8; bit++) {
@@ -33,19 +36,40 @@ function divide(byte: number): [number, number] {
     low = (low >>> 1) | (high << 31);
     high >>>= 1;
     if (odd === 0) continue;
-    low ^= POLYNOMIAL_LOW;
-    high ^= POLYNOMIAL_HIGH;
+    low ^= polynomial.low;
+    high ^= polynomial.high;
   }
   return [high, low];
 }
 
-/** CRC-64 as `hash/crc64` of Go makes it with its table ECMA (known as CRC-64/XZ): what ends a namespace of an archive. */
+interface Variant {
+  readonly tables: Tables;
+  /** All bits of the start, and of what the digest is turned over with: 0 or -1. */
+  readonly mask: number;
+}
+
+const VARIANTS: Readonly<Record<"xz" | "jones", Variant>> = {
+  xz: { tables: makeTables(ECMA), mask: -1 },
+  jones: { tables: makeTables(JONES), mask: 0 },
+};
+
+/**
+ * CRC-64, fed in pieces. `xz` is that of Go's `hash/crc64` with its table ECMA, which ends the namespaces of a
+ * MongoDB archive; `jones` is what ends an RDB file of Redis, and the value that its DUMP gives.
+ */
 export class Crc64 {
-  #high = -1;
-  #low = -1;
+  readonly #variant: Variant;
+  #high: number;
+  #low: number;
+
+  constructor(name: keyof typeof VARIANTS) {
+    this.#variant = VARIANTS[name];
+    this.#high = this.#variant.mask;
+    this.#low = this.#variant.mask;
+  }
 
   update(bytes: Buffer): void {
-    const { high: highs, low: lows } = TABLES;
+    const { high: highs, low: lows } = this.#variant.tables;
     let high = this.#high;
     let low = this.#low;
     let at = 0;
@@ -74,7 +98,8 @@ export class Crc64 {
 
   /** 0 for no bytes at all. */
   digest(): bigint {
-    return (BigInt(~this.#high >>> 0) << 32n) | BigInt(~this.#low >>> 0);
+    const { mask } = this.#variant;
+    return (BigInt((this.#high ^ mask) >>> 0) << 32n) | BigInt((this.#low ^ mask) >>> 0);
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import loadXxhash from "xxhash-wasm";
-import { loadContentHash } from "../../../lambda/engine/mongodb/content-hash.ts";
+import { loadContentHash } from "../../../lambda/engine/stream/content-hash.ts";
 
 const RECORDS = Array.from({ length: 1_000 }, (_, number) => Buffer.from(`record ${number * number}`));
 const endsOf = (records: readonly Buffer[]) => {
