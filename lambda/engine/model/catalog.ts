@@ -74,9 +74,19 @@ export function newestVerified(
   return backupsOf(entries, source).find((backup) => isUsable(backup, now));
 }
 
-/** It stands alone, is promised to be there, and is verified. */
+/** It holds all of its source, stands alone, is promised to be there, and is verified. */
 export function isUsable(backup: Backup, now: Date): boolean {
+  return isWhole(backup.manifest) && isUsableWhenNamed(backup, now);
+}
+
+/** As `isUsable`, also of a part of the source: only somebody who names that very backup can mean it. */
+export function isUsableWhenNamed(backup: Backup, now: Date): boolean {
   return backup.manifest.type === "full" && !isExpired(backup, now) && isVerified(backup);
+}
+
+/** Whether a backup holds everything that its source held. A slice holds everything that was written meanwhile. */
+export function isWhole({ scope }: Pick<Manifest, "scope">): boolean {
+  return scope === undefined;
 }
 
 /** The records that speak of one backup: of that id and that version of its manifest, no other. */

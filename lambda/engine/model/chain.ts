@@ -1,4 +1,4 @@
-import { type Backup, isUsable, judgeBackup } from "./catalog.ts";
+import { type Backup, isUsable, isUsableWhenNamed, isWhole, judgeBackup } from "./catalog.ts";
 import type { Manifest } from "./manifest.ts";
 import { compareLogTimes, type LogTime, logTimeOf } from "./position.ts";
 import type { Lifetime } from "./retention.ts";
@@ -36,24 +36,30 @@ interface Base {
  * How a source is brought to a moment, or to the newest one: the newest verified base at or before it, then slices
  * without a gap. Slices may overlap; one that was found damaged, or has expired, is not there.
  *
- * The newest base reaches as far as any other: a chain that passes its position passes on from it.
+ * The newest base reaches as far as any other: a chain that passes its position passes on from it. Only a base that is
+ * `named` may be a part of its source.
  */
-export function planChain(backups: readonly Backup[], target: LogTime | "newest", now: Date): ChainPlan {
+export function planChain(
+  backups: readonly Backup[],
+  target: LogTime | "newest",
+  now: Date,
+  named?: Backup,
+): ChainPlan {
   const links = linksOf(backups, now);
-  for (const { base, to } of basesOf(backups, now)) {
+  for (const { base, to } of basesOf(backups, now, named)) {
     if (target !== "newest" && compareLogTimes(to, target) > 0) continue;
     const { slices, reach } = extend(to, links, target);
     if (target !== "newest" && compareLogTimes(reach, target) < 0) continue;
     return { outcome: "reachable", chain: { base, slices, to: target === "newest" ? reach : target } };
   }
-  return { outcome: "out-of-reach", windows: reachableWindows(backups, now) };
+  return { outcome: "out-of-reach", windows: reachableWindows(backups, now, named) };
 }
 
 /** All moments that can be brought back, oldest first; what lies between two windows is lost. */
-export function reachableWindows(backups: readonly Backup[], now: Date): Window[] {
+export function reachableWindows(backups: readonly Backup[], now: Date, named?: Backup): Window[] {
   const links = linksOf(backups, now);
   const windows: Window[] = [];
-  for (const { to: from } of basesOf(backups, now).toReversed()) {
+  for (const { to: from } of basesOf(backups, now, named).toReversed()) {
     const { reach } = extend(from, links, "newest");
     const last = windows.at(-1);
     if (last === undefined || compareLogTimes(last.to, from) < 0) windows.push({ from, to: reach });
@@ -83,7 +89,11 @@ export function planSliceStarts(
   const fulls = manifests.flatMap((base) => {
     const to = placeInLog(base);
     const tooOld = now.getTime() - Date.parse(base.to.at) > fullEveryDays * DAY_MS;
-    return base.type === "full" && to && !tooOld && Date.parse(base.expiresAt) > now.getTime()
+    return base.type === "full" &&
+      isWhole(base) &&
+      to &&
+      !tooOld &&
+      Date.parse(base.expiresAt) > now.getTime()
       ? [{ base, from: to }]
       : [];
   });
@@ -122,9 +132,9 @@ function earlier(left: Date, right: Date): Date {
 }
 
 /** Usable bases with a place in the log, newest first. */
-function basesOf(backups: readonly Backup[], now: Date): Base[] {
+function basesOf(backups: readonly Backup[], now: Date, named: Backup | undefined): Base[] {
   return backups
-    .filter((backup) => isUsable(backup, now))
+    .filter((backup) => isUsable(backup, now) || (backup === named && isUsableWhenNamed(backup, now)))
     .flatMap((base) => {
       const to = placeInLog(base.manifest);
       return to === undefined ? [] : [{ base, to }];

@@ -4,6 +4,7 @@ import { IntegrityError } from "./errors.ts";
 import { fingerprintSchema } from "./fingerprint.ts";
 import { idSchema } from "./ids.ts";
 import { encodeJson, parseJson } from "./json.ts";
+import { dumpScopeSchema } from "./scope.ts";
 
 const instant = z.iso.datetime({ offset: false });
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -74,6 +75,8 @@ export const manifestSchema = z.strictObject({
   endState: endStateSchema.optional(),
   /** Of a slice; the first ones, where there are very many. */
   destructive: z.array(destructiveCommandSchema).optional(),
+  /** What was dumped, where that is not everything: such a backup never stands in for a whole one. */
+  scope: dumpScopeSchema.optional(),
   artifacts: z.array(artifactSchema),
   lockedUntil: instant,
   expiresAt: instant,

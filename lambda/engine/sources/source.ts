@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock, Random } from "../model/ids.ts";
 import type { DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
+import type { DumpScope, RestoreScope } from "../model/scope.ts";
 
 /** Facts of a source that are cheap and read-only to ask for. */
 export interface SourceFacts {
@@ -26,6 +27,8 @@ export interface DumpSummary {
   readonly from?: Position;
   readonly to: Position;
   readonly versions: Readonly<Record<string, string>>;
+  /** What an operator ought to know, such as half of a pair that was left out. */
+  readonly notes?: readonly string[];
 }
 
 /** A dump in progress: read `items` to the end, then ask for `summary`. A stream that ends early is an error. */
@@ -92,6 +95,8 @@ export interface DumpOptions {
   readonly previous?: Manifest;
   /** Also fingerprint, at the dump's end, what changed while it ran, so that a drill can compare it. */
   readonly proof: "end-state" | "as-read";
+  /** Everything without it. Only for a source with `scopes`. */
+  readonly scope?: DumpScope;
 }
 
 /** One object of a backup to restore; `open` may be called again after a failure. `body` yields plain bytes. */
@@ -107,7 +112,10 @@ export type TargetGuard = "refuse-non-empty" | "replace";
 export interface RestoreRequest {
   readonly items: readonly RestoreItem[];
   readonly manifest: Manifest;
+  /** With a scope, also one of the manifest, it speaks of what belongs to the scope; the rest is not touched. */
   readonly guard: TargetGuard;
+  /** Everything that the backup holds without it. Only for a source with `scopes`. */
+  readonly scope?: RestoreScope;
   /** Slices that extend the backup, in their order, and the moment up to which they are replayed. */
   readonly changes?: { readonly items: readonly RestoreItem[]; readonly until: Position };
   /** Called between data and log replay, when the restored bytes must equal the manifest's fingerprint. */
@@ -125,6 +133,8 @@ export interface RestoreReport {
 export interface FingerprintOptions {
   /** Everything without them. */
   readonly namespaces?: readonly string[];
+  /** Only what the restore of such a backup under such a scope is answerable for, by the names of the target. */
+  readonly restored?: { readonly manifest: Pick<Manifest, "scope">; readonly scope?: RestoreScope };
   /**
    * What is expected. A source may leave out what the connection itself had to add, such as the user as whom a
    * restore runs, where nothing but that differs; any other difference stays to be found.
@@ -180,6 +190,27 @@ export interface DrillServer {
 /** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
 export type Purpose = "read" | "write";
 
+/** What the restore of a part comes to; decided from the manifest alone, before anything is opened. */
+export interface ScopedRestore {
+  /** Where each selected name of the backup goes. */
+  readonly targets: ReadonlyMap<string, string>;
+  /** What must be found there afterwards: that of the backup, by the names of the target. */
+  readonly expected: Pick<Manifest, "fingerprint" | "endState">;
+  /** What an operator ought to know before it is done. */
+  readonly notes: readonly string[];
+}
+
+/** What a source can do that can be taken, and given back, in part. */
+export interface Scopes {
+  /** Throws `RefusedError` INPUT_INVALID with every fault when this scope cannot be dumped. */
+  checkDump(scope: DumpScope): void;
+  /** Throws `RefusedError` INPUT_INVALID with every fault when this backup has no such part. */
+  planRestore(
+    manifest: Pick<Manifest, "scope" | "fingerprint" | "endState">,
+    scope?: RestoreScope,
+  ): ScopedRestore;
+}
+
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
   readonly drill: DrillServer | "none";
@@ -196,6 +227,8 @@ export interface Source<Config = unknown> {
    */
   readonly config: z.ZodType<Config>;
   readonly needs: SourceNeeds;
+  /** Absence is a capability: such a source is only taken whole, and a scope for it is refused. */
+  readonly scopes?: Scopes;
   /** Drivers are loaded in here only, so that synth never loads one. */
   open(config: Config, context: Context, purpose: Purpose): Promise<Session>;
   /**

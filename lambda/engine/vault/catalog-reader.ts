@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Cadence } from "../model/cadence.ts";
-import { type Backup, type CatalogEntry, isUsable, recordsAbout } from "../model/catalog.ts";
+import { type Backup, type CatalogEntry, isUsable, isWhole, recordsAbout } from "../model/catalog.ts";
 import { IntegrityError, invariant } from "../model/errors.ts";
 import { idPrefixAt } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
@@ -79,7 +79,7 @@ export async function findBackup(
 
 /** How far back the newest slice is looked for; without one, a slice begins at the newest full backup. */
 const SLICE_LOOK_BACK_MS = 86_400_000;
-/** The newest of each cadence; a broken one is passed over. */
+/** The newest whole ones of each cadence; a broken one counts, a part of the source does not. */
 const NEWEST_MANIFESTS = 3;
 
 /**
@@ -96,15 +96,30 @@ export async function readNewestManifests(
   const broken: IntegrityError[] = [];
   for (const cadence of query.cadences) {
     const since = cadence === "slice" ? new Date(now.getTime() - SLICE_LOOK_BACK_MS) : undefined;
-    for (const found of await findNewest(vault, cadence, query.source, NEWEST_MANIFESTS, signal, since))
-      try {
-        manifests.push((await readOne(vault, found, query.source, signal)).manifest);
-      } catch (error) {
-        if (!(error instanceof IntegrityError)) throw error;
-        broken.push(error);
-      }
+    const found = await findNewest(vault, cadence, query.source, NEWEST_PER_CADENCE_LIMIT, signal, since);
+    let wanted = NEWEST_MANIFESTS;
+    for (let one = found.pop(); one !== undefined && wanted > 0; one = found.pop()) {
+      const manifest = await readManifestOrFault(vault, one, query.source, signal);
+      if (manifest instanceof IntegrityError) broken.push(manifest);
+      else manifests.push(manifest);
+      if (manifest instanceof IntegrityError || isWhole(manifest)) wanted -= 1;
+    }
   }
   return { manifests, broken };
+}
+
+async function readManifestOrFault(
+  vault: Vault,
+  found: Found,
+  source: string,
+  signal: AbortSignal,
+): Promise<Manifest | IntegrityError> {
+  try {
+    return (await readOne(vault, found, source, signal)).manifest;
+  } catch (error) {
+    if (error instanceof IntegrityError) return error;
+    throw error;
+  }
 }
 
 /** Read side by side: a chain may hold a thousand slices. */

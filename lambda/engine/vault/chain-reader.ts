@@ -31,10 +31,10 @@ export async function findChain(
   const found: Backup[] = [base];
   for await (const slice of readSlices(vault, source, since, signal)) {
     found.push(slice);
-    const plan = target === "newest" ? undefined : planChain(found, target, now);
+    const plan = target === "newest" ? undefined : planChain(found, target, now, named);
     if (plan?.outcome === "reachable") return plan;
   }
-  return planChain(found, target, now);
+  return planChain(found, target, now, named);
 }
 
 /** The newest base that may be extended to the target, or the oldest one when all are later than it. */

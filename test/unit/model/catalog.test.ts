@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   type Backup,
   backupsOf,
+  isUsableWhenNamed,
   judgeBackup,
   newestVerified,
   recordsAbout,
@@ -72,8 +73,19 @@ describe("newestVerified", () => {
     ["expired", at("0300", { expiresAt: NOW.toISOString() })],
     ["is of another source", at("0300", { source: "redis" })],
     ["does not stand alone", at("0300", { type: "slice" })],
+    ["holds a part only", at("0300", { scope: { include: ["erp.*"] } })],
+    ["lacks something", at("0300", { scope: { exclude: ["erp.log"] } })],
+    ["lacks the users", at("0300", { scope: { users: "exclude" } })],
+    ["says that it holds all, as a part would", at("0300", { scope: { include: ["*"], users: "include" } })],
   ])("passes over one that %s", (_, newer) => {
     expect(find(newer, at("0200"))).toBe("2026-11-23T02:00:00.000Z");
+  });
+
+  it("finds none where there are parts only, which may be used by whoever names one", () => {
+    const part = at("0300", { scope: { include: ["erp.*"] } });
+    expect(find(part)).toBeUndefined();
+    expect(isUsableWhenNamed(part, NOW)).toBe(true);
+    expect(isUsableWhenNamed(at("0300", { scope: { include: ["erp.*"] } }, false), NOW)).toBe(false);
   });
 
   it("finds none where none is verified", () => {

@@ -43,6 +43,8 @@ function damaged(backup: Backup): Backup {
   };
 }
 
+const PART = { scope: { include: ["erp.*"] } };
+
 const windows = (...backups: Backup[]) =>
   reachableWindows(backups, NOW).map(({ from, to }) => [from.seconds - START, to.seconds - START]);
 
@@ -80,6 +82,8 @@ describe("the windows that can be reached", () => {
       [[10, 10]],
     ],
     ["an imported dump", [imported(10), slice(10, 20)], []],
+    ["a part of the source", [full(10, true, PART), slice(10, 20)], []],
+    ["a part between two whole ones", [full(10), full(15, true, PART), slice(10, 20)], [[10, 20]]],
     ["a source without a log", [full(10, true, { to: { at: "2026-11-23T03:00:05.000Z" } })], []],
   ])("%s", (_, backups, expected) => {
     expect(windows(...backups)).toEqual(expected);
@@ -95,6 +99,17 @@ describe("the chain to a moment", () => {
     expect(planned(26, ...history)).toEqual({ base: 25, slices: [30], to: 26 });
     expect(planned(38, ...history)).toEqual({ base: 25, slices: [30, 40], to: 38 });
     expect(planned("newest", ...history)).toEqual({ base: 25, slices: [30, 40], to: 40 });
+  });
+
+  it("begins at a part of the source only where that very backup is named", () => {
+    const part = full(15, true, PART);
+    const backups = [full(10), part, slice(10, 20)];
+    expect(planned(18, ...backups)).toEqual({ base: 10, slices: [20], to: 18 });
+    expect(planned("newest", part, slice(10, 20))).toBe("out-of-reach");
+    const named = planChain([part, slice(10, 20)], time(18), NOW, part);
+    expect(named).toMatchObject({ outcome: "reachable", chain: { base: part } });
+    const unverified = full(15, false, PART);
+    expect(planChain([unverified, slice(10, 20)], time(18), NOW, unverified).outcome).toBe("out-of-reach");
   });
 
   it("is not there outside of the windows", () => {
@@ -177,6 +192,11 @@ describe("the start of the next slice", () => {
 
   it("is the newest full's position where there is no slice, verified or not", () => {
     expect(starts(full(10), full(15, false))).toEqual([15]);
+  });
+
+  it("is nowhere with a part of the source alone, and not moved by one", () => {
+    expect(starts(full(10, true, PART))).toEqual([]);
+    expect(starts(full(10), full(15, true, PART))).toEqual([10]);
   });
 
   it("is nowhere with an imported dump alone", () => {

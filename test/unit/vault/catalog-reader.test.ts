@@ -1,13 +1,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Cadence } from "../../../lambda/engine/model/cadence.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
-import { encodeManifest } from "../../../lambda/engine/model/manifest.ts";
+import { encodeManifest, type Manifest } from "../../../lambda/engine/model/manifest.ts";
 import {
   drillRecordSchema,
   encodeRecord,
   verificationRecordSchema,
 } from "../../../lambda/engine/model/records.ts";
-import { findBackup, findNewestVerified, walkCatalog } from "../../../lambda/engine/vault/catalog-reader.ts";
+import {
+  findBackup,
+  findNewestVerified,
+  readNewestManifests,
+  walkCatalog,
+} from "../../../lambda/engine/vault/catalog-reader.ts";
 import { MemoryVault } from "../../../lambda/engine/vault/memory-vault.ts";
 import { makeBackup, makeDrill, makeManifest, makeVerification } from "../../support/manifests.ts";
 
@@ -24,10 +29,15 @@ describe("the catalog of a vault", () => {
     vault = new MemoryVault({ now: () => NOW });
   });
 
-  async function seal(hour: number, cadence: Cadence, drill?: "identical" | "different"): Promise<void> {
+  async function seal(
+    hour: number,
+    cadence: Cadence,
+    drill?: "identical" | "different",
+    change: Partial<Manifest> = {},
+  ): Promise<void> {
     const backupId = idAt(hour);
     const to = { at: `2026-11-23T${String(hour).padStart(2, "0")}:00:00.000Z` };
-    const manifest = makeManifest({ backupId, cadence, to });
+    const manifest = makeManifest({ backupId, cadence, to, ...change });
     const key = keys.manifest(cadence, "mongodb", backupId);
     const { versionId } = await vault.commit(key, encodeManifest(manifest), put);
     const backup = makeBackup({ backupId, cadence });
@@ -80,6 +90,24 @@ describe("the catalog of a vault", () => {
     const { backup } = await findNewestVerified(vault, query, NOW, signal);
     expect(backup?.manifest.backupId).toBe(idAt(1));
     expect(backup?.drills).toHaveLength(1);
+  });
+
+  it("finds the newest whole one behind any number of parts of the source, which a name still finds", async () => {
+    await seal(1, "daily", "identical");
+    for (const hour of [2, 3, 4, 5, 6])
+      await seal(hour, "hourly", "identical", { scope: { exclude: ["erp.log"] } });
+    const { backup } = await findNewestVerified(vault, query, NOW, signal);
+    expect(backup?.manifest.backupId).toBe(idAt(1));
+    const named = await findBackup(vault, { ...query, backupId: idAt(6) }, signal);
+    expect(named?.manifest.scope).toEqual({ exclude: ["erp.log"] });
+  });
+
+  it("reads three whole ones of a cadence for the next slice, however many parts are newer", async () => {
+    for (const hour of [1, 2, 3, 4]) await seal(hour, "hourly");
+    for (const hour of [5, 6, 7, 8]) await seal(hour, "hourly", undefined, { scope: { include: ["erp.*"] } });
+    const { manifests } = await readNewestManifests(vault, query, NOW, signal);
+    const whole = manifests.filter(({ scope }) => scope === undefined);
+    expect(whole.map(({ backupId }) => backupId)).toEqual([idAt(4), idAt(3), idAt(2)]);
   });
 
   it("finds backups behind delete markers", async () => {
