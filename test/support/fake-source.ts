@@ -44,6 +44,7 @@ const LOG_ITEM = "dump/log.json";
 export function fakeSource(servers: ReadonlyMap<string, FakeServer>): Source {
   const source: Source<FakeConfig> = {
     kind: "fake",
+    description: { title: "Fake", covers: [], leavesOut: [] },
     config: configSchema,
     needs: {
       compute: "lambda",

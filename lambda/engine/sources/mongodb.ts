@@ -42,6 +42,19 @@ export type MongodbConfig = z.infer<typeof mongodbConfigSchema>;
 /** MongoDB 5 to 8, replica set or standalone. A standalone keeps no log: its dump is not one moment. */
 export const mongodb: Source<MongodbConfig> = {
   kind: "mongodb",
+  description: {
+    title: "MongoDB 5 to 8",
+    covers: [
+      "documents byte for byte, of every BSON type; options, validators, indexes, views, capped and time-series collections",
+      "users and roles",
+      "one moment, by the oplog that was written meanwhile; slices of it bring any second back",
+      "dumps of mongodump, imported",
+    ],
+    leavesOut: [
+      "a standalone server keeps no oplog: its dump is as long as it took, and there are no slices",
+      "sharded clusters; the databases `config` and `local`",
+    ],
+  },
   config: mongodbConfigSchema,
   needs: {
     compute: "fargate",

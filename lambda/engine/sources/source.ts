@@ -211,6 +211,14 @@ export interface Scopes {
   ): ScopedRestore;
 }
 
+/** What `docs/sources.md` says of a kind; each entry one line of Markdown. */
+export interface SourceDescription {
+  /** `MongoDB 5 to 8` */
+  readonly title: string;
+  readonly covers: readonly string[];
+  readonly leavesOut: readonly string[];
+}
+
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
   readonly drill: DrillServer | "none";
@@ -221,6 +229,7 @@ export interface SourceNeeds {
 /** One kind of source: one file in this folder and one line in `registry.ts`. */
 export interface Source<Config = unknown> {
   readonly kind: string;
+  readonly description: SourceDescription;
   /**
    * Used at synth and again at start. Fields that name secrets end in `Secret`; the writer of backups may not read
    * those that begin with `restore`.
