@@ -6,6 +6,7 @@ import {
   type Standing,
 } from "../lambda/engine/model/catalog.ts";
 import { VaultError } from "../lambda/engine/model/errors.ts";
+import type { Manifest } from "../lambda/engine/model/manifest.ts";
 import { findBackup, walkCatalog } from "../lambda/engine/vault/catalog-reader.ts";
 import type { Vault } from "../lambda/engine/vault/vault.ts";
 
@@ -68,6 +69,7 @@ export interface BackupSummary {
   readonly source: string;
   readonly cadence: Cadence;
   readonly standing: Standing;
+  readonly purpose?: Manifest["purpose"];
   /** The moment that a restore reaches. */
   readonly recoversTo: string;
   readonly ageSeconds: number;
@@ -88,6 +90,7 @@ export function summarize(backup: Backup, now: Date): BackupSummary {
     source: manifest.source,
     cadence: manifest.cadence,
     standing: judgeBackup(backup),
+    ...(manifest.purpose && { purpose: manifest.purpose }),
     recoversTo: manifest.to.at,
     ageSeconds: ageOf(backup, now),
     artifacts: manifest.artifacts.length,

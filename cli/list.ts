@@ -29,7 +29,7 @@ export async function listBackups(options: ListOptions, world: CliWorld): Promis
     backup.backupId,
     backup.source,
     backup.cadence,
-    backup.standing,
+    backup.purpose === undefined ? backup.standing : `${backup.standing}, ${backup.purpose}`,
     formatSeconds(backup.ageSeconds),
     formatBytes(backup.plainBytes),
     formatBytes(backup.storedBytes),

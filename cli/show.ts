@@ -23,7 +23,10 @@ function describe(backup: Backup, now: Date): string {
   const facts = formatTable(
     ["Backup", manifest.backupId],
     [
-      ["Source", `${manifest.source} (${manifest.kind}), ${manifest.cadence}, ${manifest.type}`],
+      [
+        "Source",
+        `${manifest.source} (${manifest.kind}), ${[manifest.cadence, manifest.type, ...(manifest.purpose ? [manifest.purpose] : [])].join(", ")}`,
+      ],
       ["Standing", summary.standing],
       ["Recovers to", `${manifest.to.at}, ${formatSeconds(summary.ageSeconds)} ago`],
       [

@@ -36,7 +36,8 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         ...changeState(stores, ["claims", "runs"]),
         seeExecutions(estate),
         openSources(estate, "read"),
-        answer(estate, ["backup"]),
+        // Under a recovery it sets aside what that is about to overwrite.
+        answer(estate, ["backup", "recover"]),
       ];
     case "checker":
       return [

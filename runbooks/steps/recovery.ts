@@ -16,6 +16,15 @@ export const EXECUTE_COMMAND = command(
 export const RESUME = `"\\nNext: " & ${command(`{ "resume": $plan.runId, "mode": "execute" }`)}`;
 const PLAN_ANOTHER = `"\\nAnother backup: " & ${command(`{ "source": $plan.source, "mode": "plan" }`)}`;
 
+const asItWas = (backupId: string) =>
+  `"\\nThe data as they were before: backup " & ${backupId} & ", brought back by: " & ${command(`{ "source": $plan.source, "backupId": ${backupId}, "mode": "execute" }`)}`;
+
+/** JSONata: the safety backup of the run that is resumed, told in every failure; empty where there is none. */
+export const SAFETY_OF_PLAN = `($plan := $states.result.Payload; $exists($plan.safetyBackupId) ? ${asItWas("$plan.safetyBackupId")} : "")`;
+
+/** JSONata: the same of the safety backup that was just made. */
+export const SAFETY_MADE = `$states.result.outcome = "sealed" ? ${asItWas("$states.result.backup.backupId")} : ""`;
+
 /** What is known of the stack after a failure, and the operator's next command: two variables of the machine. */
 export interface Outlook {
   readonly stack: string;

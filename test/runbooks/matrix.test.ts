@@ -92,6 +92,8 @@ const CASES: Record<string, Case> = {
       "Check the backup on Lambda": { endsAs: "same", appStartedAfter: stays, plan: lambda },
       "Check the backup on Fargate": { endsAs: "same", appStartedAfter: stays },
       "Stop the app": { endsAs: "same", appStartedAfter: starts },
+      "Make a safety backup on Lambda": { endsAs: "same", appStartedAfter: starts, plan: lambda },
+      "Make a safety backup on Fargate": { endsAs: "same", appStartedAfter: starts },
       "Restore on Lambda": { endsAs: "same", appStartedAfter: mayStart, plan: lambda },
       "Restore on Fargate": { endsAs: "same", appStartedAfter: mayStart },
       "Compare on Lambda": { endsAs: "same", appStartedAfter: stays, plan: lambda },
@@ -171,7 +173,8 @@ async function expectRecovery(name: string, row: Row, state: string, fault: Answ
 const PLANS: Partial<RecoveryPlan>[] = [
   { mode: "plan" },
   { approval: "not-required", hasApp: false },
-  { doneSteps: ["ask-approval", "check-backup", "restore", "compare"] },
+  { doneSteps: ["ask-approval", "check-backup", "safety-backup", "restore", "compare"] },
+  { safetyBackup: "skip" },
 ];
 
 test("every way of every machine is taken by these tests", async () => {

@@ -10,6 +10,7 @@ import {
   estateService,
   failsWith,
   planned,
+  SAFETY_ID,
   type Script,
 } from "../support/asl/estate.ts";
 import { interpret } from "../support/asl/interpret.ts";
@@ -32,6 +33,7 @@ describe("a recovery where all goes well", () => {
       "ask-approval",
       "check-backup",
       "stop-app",
+      "safety-backup",
       "restore",
       "compare",
       "start-app",
@@ -100,24 +102,42 @@ describe("a recovery where all goes well", () => {
   });
 });
 
+describe("what is about to be overwritten", () => {
+  test.each(["lambda", "fargate"] as const)("is set aside by the writer, on %s", async (compute) => {
+    const { ending } = await run({ compute });
+    const call = ending.calls.find(({ state }) => state.startsWith("Make a safety backup on"));
+    const { writer } = compute === "lambda" ? BINDINGS.functions : BINDINGS.tasks.definitions;
+    expect(JSON.stringify(call?.arguments)).toContain(JSON.stringify(writer));
+  });
+
+  test.each(["skip", "not-needed"] as const)(
+    "is not set aside where the plan says %s",
+    async (safetyBackup) => {
+      const { jobs, ending } = await run({ safetyBackup });
+      expect(jobs).not.toContain("safety-backup");
+      expect(ending.status).toBe("SUCCEEDED");
+    },
+  );
+});
+
 describe("a recovery that is resumed", () => {
   const resumed = { runId: "run-0" };
 
   test("skips the check that was done, and stops the app again", async () => {
     const { jobs } = await run({ ...resumed, doneSteps: ["ask-approval", "check-backup", "stop-app"] });
-    expect(jobs.slice(1, 3)).toEqual(["stop-app", "restore"]);
+    expect(jobs.slice(1, 4)).toEqual(["stop-app", "safety-backup", "restore"]);
   });
 
   test("skips the restore that was done, and compares with the app stopped", async () => {
     const { jobs } = await run({
       ...resumed,
-      doneSteps: ["ask-approval", "check-backup", "stop-app", "restore"],
+      doneSteps: ["ask-approval", "check-backup", "stop-app", "safety-backup", "restore"],
     });
     expect(jobs.slice(1, 4)).toEqual(["stop-app", "compare", "start-app"]);
   });
 
   test("leaves compared data alone and only starts the app", async () => {
-    const doneSteps = ["ask-approval", "check-backup", "stop-app", "restore", "compare"];
+    const doneSteps = ["ask-approval", "check-backup", "stop-app", "safety-backup", "restore", "compare"];
     const { jobs } = await run({ ...resumed, doneSteps });
     expect(jobs).toEqual(["plan", "start-app", "health", "report"]);
   });
@@ -142,6 +162,7 @@ describe("a recovery that fails", () => {
     ["RefusedError", "ask-approval", false, /Nothing was changed/],
     ["IntegrityError", "check-backup", false, /Nothing was changed/],
     ["SourceError", "stop-app", true, /the app was started again/],
+    ["SourceError", "safety-backup", true, /the app was started again/],
     ["RefusedError", "restore", true, /the app was started again/],
     ["IntegrityError", "restore", false, /partly overwritten: the app stays stopped/],
     ["SourceError", "restore", false, /partly overwritten: the app stays stopped/],
@@ -155,6 +176,35 @@ describe("a recovery that fails", () => {
     expect(ending.cause).toMatch(state);
     expect(ending.cause).toContain(`backup-estate run recover --input '{"resume":"run-1","mode":"execute"}'`);
     expect(requests.at(-1)).toMatchObject({ job: "report", failure: { step: job, error } });
+  });
+
+  const AS_IT_WAS = `The data as they were before: backup ${SAFETY_ID}, brought back by: backup-estate run recover --input '{"source":"mongodb","backupId":"${SAFETY_ID}","mode":"execute"}'`;
+
+  test.each(["restore", "compare", "start-app", "health", "report"] as const)(
+    "after what it overwrites was set aside names that backup in its cause, at %s",
+    async (job) => {
+      expect((await run({}, { [job]: always("IntegrityError") })).ending.cause).toContain(AS_IT_WAS);
+    },
+  );
+
+  test("after it was resumed names the safety backup of the first run", async () => {
+    const plan = {
+      safetyBackupId: SAFETY_ID,
+      doneSteps: ["safety-backup"],
+      approval: "not-required",
+    } as const;
+    const { ending, jobs } = await run(plan, { restore: always("SourceError") });
+    expect(jobs).not.toContain("safety-backup");
+    expect(ending.cause).toContain(AS_IT_WAS);
+  });
+
+  test("before anything was set aside, or where there was nothing to set aside, names no such backup", async () => {
+    const empty: Script = {
+      "safety-backup": () => answers({ outcome: "empty" }),
+      compare: always("IntegrityError"),
+    };
+    for (const script of [{ "stop-app": always("SourceError") }, empty])
+      expect((await run({}, script)).ending.cause).not.toContain("as they were before");
   });
 
   test("before the app was stopped has no app to start where there is none", async () => {

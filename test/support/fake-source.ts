@@ -23,6 +23,8 @@ export interface FakeServer {
   readonly log: { namespace: string; record: string }[];
   major: string;
   reachable: boolean;
+  /** What `probe` tells of the file system below the data; undefined: it does not tell. */
+  space?: { readonly totalBytes: number; readonly freeBytes: number };
   /** The stream of this namespace ends after its first record, without an error. */
   endsEarlyAt?: string;
   /** Awaited before each record is read. */
@@ -86,15 +88,21 @@ function openSession(server: FakeServer, context: Context): Session {
   return {
     probe: async () => ({
       versions: { server: `${server.major}.0.0`, major: server.major },
-      bytesEstimate: 0,
+      bytesEstimate: bytesOf(server),
       position: { at: context.clock.now().toISOString() },
       empty: server.namespaces.size === 0,
+      namespaces: [...server.namespaces.keys()].sort(),
+      ...(server.space && { space: server.space }),
     }),
     dump: (options) => startDump(server, context, options),
     restore: (request) => restore(server, request),
     fingerprint: async ({ namespaces } = {}) => fingerprintOf(server, namespaces),
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+function bytesOf({ namespaces }: FakeServer): number {
+  return [...namespaces.values()].flat().reduce((sum, record) => sum + Buffer.byteLength(record), 0);
 }
 
 function startDump(server: FakeServer, context: Context, options: DumpOptions): Dump {

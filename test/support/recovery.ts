@@ -9,13 +9,22 @@ import { dump } from "../../lambda/engine/jobs/dump.ts";
 import { record } from "../../lambda/engine/jobs/record.ts";
 import { plan } from "../../lambda/engine/jobs/recover/plan.ts";
 import { runRecoveryStep } from "../../lambda/engine/jobs/recover/run-step.ts";
+import { makeSafetyBackup } from "../../lambda/engine/jobs/recover/safety-backup.ts";
 import { parseRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
 import type { RecoveryPlan, Request } from "../../lambda/engine/model/requests.ts";
 import type { Source } from "../../lambda/engine/sources/source.ts";
 import { executionArn, type JobWorld, makeJobWorld, NEVER } from "./job-world.ts";
 
-export const STEPS = ["check-backup", "stop-app", "restore", "compare", "start-app", "health"] as const;
-type StepName = Extract<Request, { failure?: unknown }>["job"];
+export const STEPS = [
+  "check-backup",
+  "stop-app",
+  "safety-backup",
+  "restore",
+  "compare",
+  "start-app",
+  "health",
+] as const;
+type StepName = Extract<Request, { failure?: unknown }>["job"] | "safety-backup";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -105,6 +114,8 @@ export function step(
   failure?: object,
 ) {
   const request = { job, execution, plan: { ...made }, ...(failure && { failure }) };
+  if (job === "safety-backup")
+    return makeSafetyBackup({ job, execution, plan: { ...made } }, world.services, NEVER);
   return runRecoveryStep(request as Parameters<typeof runRecoveryStep>[0], world.services, NEVER);
 }
 

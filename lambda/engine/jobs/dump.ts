@@ -16,7 +16,7 @@ import { type ProgressTracker, trackProgress } from "./progress.ts";
 import { findSealed, seal } from "./seal.ts";
 import { policyOf, type Services, sourceConfigOf } from "./services.ts";
 
-type DumpRequest = z.infer<typeof dumpRequestSchema>;
+type DumpRequest = z.infer<typeof dumpRequestSchema> & Pick<Manifest, "purpose">;
 
 /** Uploads at once: each holds its parts in memory, and the host's connection is shared by all. */
 const UPLOADS_AT_ONCE = 4;
@@ -54,7 +54,7 @@ export async function dump(
 }
 
 /** What a backup is a backup of, and in which run it was made. */
-export interface BackupIdentity {
+export interface BackupIdentity extends Pick<Manifest, "purpose"> {
   readonly source: string;
   readonly run: Pick<DumpRequest["run"], "setId" | "slot" | "cadence">;
 }
@@ -110,7 +110,7 @@ export function makeManifest(
   summary: DumpSummary,
   services: Pick<Services, "estate" | "clock">,
 ): Manifest {
-  const { run, source } = request;
+  const { run, source, purpose } = request;
   const manifest = manifestSchema.parse({
     formatVersion: 1,
     backupId,
@@ -120,6 +120,7 @@ export function makeManifest(
     source,
     kind: sourceConfigOf(services.estate, source).kind,
     type: "full",
+    ...(purpose && { purpose }),
     ...(summary.from && { from: summary.from }),
     to: summary.to,
     startedAt: startedAt.toISOString(),

@@ -9,6 +9,7 @@ import { approve } from "./recover/approve.ts";
 import { askApproval } from "./recover/ask-approval.ts";
 import { plan } from "./recover/plan.ts";
 import { runRecoveryStep } from "./recover/run-step.ts";
+import { makeSafetyBackup } from "./recover/safety-backup.ts";
 import type { Services } from "./services.ts";
 import { slice } from "./slice.ts";
 
@@ -42,6 +43,7 @@ const TABLE: JobTable = {
   plan: { roles: ["restorer"], token: "answered", run: plan },
   "check-backup": recoveryStep,
   "stop-app": recoveryStep,
+  "safety-backup": { roles: ["writer"], token: "answered", run: makeSafetyBackup },
   restore: recoveryStep,
   compare: recoveryStep,
   "start-app": recoveryStep,

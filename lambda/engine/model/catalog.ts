@@ -74,19 +74,22 @@ export function newestVerified(
   return backupsOf(entries, source).find((backup) => isUsable(backup, now));
 }
 
-/** It holds all of its source, stands alone, is promised to be there, and is verified. */
+/** It stands for its source, is promised to be there, and is verified. */
 export function isUsable(backup: Backup, now: Date): boolean {
-  return isWhole(backup.manifest) && isUsableWhenNamed(backup, now);
+  return standsForSource(backup.manifest) && isUsableWhenNamed(backup, now);
 }
 
-/** As `isUsable`, also of a part of the source: only somebody who names that very backup can mean it. */
+/** As `isUsable`, also of a part of the source, or of ruins: only somebody who names that very backup can mean it. */
 export function isUsableWhenNamed(backup: Backup, now: Date): boolean {
   return backup.manifest.type === "full" && !isExpired(backup, now) && isVerified(backup);
 }
 
-/** Whether a backup holds everything that its source held. A slice holds everything that was written meanwhile. */
-export function isWhole({ scope }: Pick<Manifest, "scope">): boolean {
-  return scope === undefined;
+/**
+ * Whether a backup counts as one of its source wherever nobody names it: as the newest, for freshness, as a base of
+ * slices. A part of the source does not, nor what a recovery set aside before it overwrote it: it may be ruins.
+ */
+export function standsForSource({ scope, purpose }: Pick<Manifest, "scope" | "purpose">): boolean {
+  return scope === undefined && purpose === undefined;
 }
 
 /** The records that speak of one backup: of that id and that version of its manifest, no other. */

@@ -1,4 +1,4 @@
-import { type Backup, isUsable, isUsableWhenNamed, isWhole, judgeBackup } from "./catalog.ts";
+import { type Backup, isUsable, isUsableWhenNamed, judgeBackup, standsForSource } from "./catalog.ts";
 import type { Manifest } from "./manifest.ts";
 import { compareLogTimes, type LogTime, logTimeOf } from "./position.ts";
 import type { Lifetime } from "./retention.ts";
@@ -90,7 +90,7 @@ export function planSliceStarts(
     const to = placeInLog(base);
     const tooOld = now.getTime() - Date.parse(base.to.at) > fullEveryDays * DAY_MS;
     return base.type === "full" &&
-      isWhole(base) &&
+      standsForSource(base) &&
       to &&
       !tooOld &&
       Date.parse(base.expiresAt) > now.getTime()

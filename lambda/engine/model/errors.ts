@@ -80,6 +80,7 @@ export class RefusedError extends EstateError<
   | "LOCK_TOO_SHORT"
   | "CLAIM_HELD"
   | "VERSION_INCOMPATIBLE"
+  | "NOT_ENOUGH_SPACE"
   | "NOT_APPROVED"
 > {
   override readonly name = "RefusedError";

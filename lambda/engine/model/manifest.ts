@@ -64,6 +64,8 @@ export const manifestSchema = z.strictObject({
   /** The source's kind in the registry: `mongodb`. */
   kind: z.string(),
   type: z.enum(["full", "slice"]),
+  /** `safety`: made by a recovery of what it was about to overwrite, which may be ruins. */
+  purpose: z.literal("safety").optional(),
   base: idSchema.optional(),
   from: positionSchema.optional(),
   /** The position that a restore of this backup reaches. */

@@ -95,6 +95,8 @@ export const recoveryRecordSchema = z.strictObject({
   /** The same place in the source's log, and how many slices led to it. */
   moment: z.string().optional(),
   slices: z.int().nonnegative().optional(),
+  /** What the run was about to overwrite, as it was before. */
+  safetyBackup: backupRefSchema.optional(),
   /** Moment of loss − position of the recovered data; absent when the moment of loss is not known. */
   rpoSeconds: seconds.optional(),
   /** Start of the runbook → health check passed; of a failed run, → its end. */

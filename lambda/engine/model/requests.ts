@@ -131,6 +131,10 @@ export const recoverInputSchema = z.strictObject({
   moment: z.string().optional(),
   mode: z.enum(["plan", "execute"]).default("plan"),
   resume: z.string().optional(),
+  /** What is about to be overwritten is backed up first; `skip` where that cannot be, or must not be waited for. */
+  safetyBackup: z.enum(["make", "skip"]).optional(),
+  /** `ignore`: the estimate says that the target is too small, and the operator knows better. */
+  space: z.enum(["require", "ignore"]).optional(),
   reason: z.string().max(500).optional(),
 });
 
@@ -159,6 +163,11 @@ export interface RecoveryPlan {
   readonly expectedSeconds?: number;
   readonly overwrites: readonly string[];
   readonly hasApp: boolean;
+  /** Whether what is overwritten is backed up before. */
+  readonly safetyBackup: "make" | "skip" | "not-needed";
+  /** The backup that the resumed run made of what it was about to overwrite. */
+  readonly safetyBackupId?: string;
+  readonly space: "require" | "ignore";
   /** Steps with a done-record of the resumed run; they are skipped. */
   readonly doneSteps: readonly string[];
   /** The whole plan as a text for the operator. */
@@ -175,11 +184,24 @@ export const recoveryStepRequestSchema = z.strictObject({
     source: z.string(),
     backup: backupRefSchema,
     approvedBy: z.string().optional(),
+    space: z.enum(["require", "ignore"]).optional(),
   }),
   /** Only of `report`. */
   failure: z.strictObject({ step: z.string(), error: z.string(), cause: z.string() }).optional(),
   taskToken,
 });
+
+/** Role writer, token, under the claim of the recovery: backs up what it is about to overwrite. */
+export const safetyBackupRequestSchema = z.strictObject({
+  job: z.literal("safety-backup"),
+  execution: executionSchema,
+  plan: z.looseObject({ runId: z.string(), source: z.string() }),
+  taskToken,
+});
+export type SafetyBackupAnswer =
+  | { readonly outcome: "sealed"; readonly backup: BackupRef; readonly seconds: number }
+  /** There is nothing to overwrite. */
+  | { readonly outcome: "empty" };
 
 /** Role restorer, token: puts the token where only the approver role can read it. Answered by the machine approve. */
 export const askApprovalRequestSchema = z.strictObject({
@@ -229,6 +251,7 @@ export const requestSchema = z.discriminatedUnion("job", [
   recordRequestSchema,
   planRequestSchema,
   recoveryStepRequestSchema,
+  safetyBackupRequestSchema,
   askApprovalRequestSchema,
   approveRequestSchema,
   sliceRequestSchema,

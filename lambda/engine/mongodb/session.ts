@@ -26,7 +26,8 @@ import { isUsers, nameOf } from "./names.ts";
 import { findEnd, hasOplog } from "./oplog.ts";
 import { leaveOutOwnUsers } from "./own-users.ts";
 import { restore } from "./restore.ts";
-import { isEmptyTarget } from "./target.ts";
+import { readSpace } from "./space.ts";
+import { listTarget } from "./target.ts";
 
 /** With Node's own 60 MB and what the driver holds while a reply arrives, this keeps the process below 256 MB. */
 const BUDGET_BYTES = 48 * 1024 * 1024;
@@ -73,11 +74,14 @@ export class MongodbSession implements Session {
     const position = (await hasOplog(this.#connection))
       ? positionOf(await findEnd(this.#connection))
       : { at: this.#context.clock.now().toISOString() };
+    const namespaces = await listTarget(this.#connection);
     return {
       versions: this.#versions,
       bytesEstimate: databases.reduce((sum, { bytes }) => sum + bytes, 0),
       position,
-      empty: await isEmptyTarget(this.#connection),
+      empty: namespaces.length === 0,
+      namespaces,
+      ...(await readSpace(this.#connection)),
     };
   }
 

@@ -12,9 +12,9 @@ async function listUserData(connection: Connection): Promise<Listed[]> {
   );
 }
 
-/** Whether a restore would overwrite nothing. */
-export async function isEmptyTarget(connection: Connection): Promise<boolean> {
-  return (await listUserData(connection)).length === 0;
+/** Names of what a restore could overwrite. */
+export async function listTarget(connection: Connection): Promise<string[]> {
+  return (await listUserData(connection)).map(({ namespace }) => nameOf(namespace));
 }
 
 /**

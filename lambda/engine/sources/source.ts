@@ -12,6 +12,10 @@ export interface SourceFacts {
   readonly bytesEstimate: number;
   readonly position: Position;
   readonly empty: boolean;
+  /** Of the user's data, in order of name; missing where the source cannot tell. */
+  readonly namespaces?: readonly string[];
+  /** Of the file system that carries the data; missing where the source cannot tell, or may not be asked. */
+  readonly space?: { readonly totalBytes: number; readonly freeBytes: number };
 }
 
 /** One object that a dump produces; `body` is read to its end before the next but `parallel` − 1 are asked for. */

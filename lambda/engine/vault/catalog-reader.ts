@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Cadence } from "../model/cadence.ts";
-import { type Backup, type CatalogEntry, isUsable, isWhole, recordsAbout } from "../model/catalog.ts";
+import { type Backup, type CatalogEntry, isUsable, recordsAbout, standsForSource } from "../model/catalog.ts";
 import { IntegrityError, invariant } from "../model/errors.ts";
 import { idPrefixAt } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
@@ -102,7 +102,7 @@ export async function readNewestManifests(
       const manifest = await readManifestOrFault(vault, one, query.source, signal);
       if (manifest instanceof IntegrityError) broken.push(manifest);
       else manifests.push(manifest);
-      if (manifest instanceof IntegrityError || isWhole(manifest)) wanted -= 1;
+      if (manifest instanceof IntegrityError || standsForSource(manifest)) wanted -= 1;
     }
   }
   return { manifests, broken };

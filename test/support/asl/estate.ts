@@ -46,6 +46,9 @@ export const EXECUTION: Execution = {
   startTime: "2026-11-23T02:00:04.120Z",
 };
 
+/** What a recovery set aside. */
+export const SAFETY_ID = "20261123T021000000Z-safety0000";
+
 /** The execution of the machine approve that says yes. */
 export const APPROVER = `arn:aws:states:${ACCOUNT}:execution:estate-approve:yes-1`;
 
@@ -91,6 +94,8 @@ export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     storedBytes: 90_000_000,
     overwrites: Array.from({ length: 400 }, (_, index) => `erp.collection-${index}`),
     hasApp: true,
+    safetyBackup: "make",
+    space: "require",
     doneSteps: [],
     text: `Recover mongodb\n${"what is overwritten, line by line\n".repeat(400)}`,
     ...changes,
@@ -151,6 +156,8 @@ function goodAnswer(request: Request): Json {
       return planned() as unknown as Json;
     case "ask-approval":
       return { decision: "approve", approvedBy: APPROVER };
+    case "safety-backup":
+      return { outcome: "sealed", backup: { ...backupOf("mongodb"), backupId: SAFETY_ID }, seconds: 12.4 };
     case "approve":
       return { runId: "run-1", decision: "approve", approver: "omar" };
     default:

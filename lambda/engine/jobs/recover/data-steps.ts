@@ -10,16 +10,20 @@ import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
 import { isDrillDue, type Services } from "../services.ts";
+import { loadOf } from "./make-plan.ts";
+import { requirePreflight } from "./preflight.ts";
 import { readDone, readRunPlan, writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
+import { askTarget } from "./target.ts";
 
 /** A machine's state has room for so many names; the slices' manifests name them all. */
 const TOLD_NAMESPACES_LIMIT = 2_000;
 const restoredSchema = z.looseObject({ changed: z.array(z.string()).optional() });
 
 /**
- * Checks the backup before anything is overwritten. Throws `IntegrityError`, or `VaultError` ARCHIVED with what to do
- * about it; nothing was changed then.
+ * Checks the backup and asks the target, before the app is stopped. Throws `IntegrityError`, `VaultError` ARCHIVED with
+ * what to do about it, `RefusedError` VERSION_INCOMPATIBLE or NOT_ENOUGH_SPACE, or `SourceError` where the target
+ * cannot be asked; nothing was changed then.
  */
 export async function checkChosenBackup(
   { plan }: RecoveryStepRequest,
@@ -29,9 +33,14 @@ export async function checkChosenBackup(
   // As due as it was: a backup whose drill never ran does not become verified by being recovered.
   const drillDue = isDrillDue(plan.source, plan.backup.cadence, services);
   const request = { job: "check", backup: plan.backup, drillDue } as const;
+  const manifest = await readManifest(services.vault, plan.backup, signal);
+  const slices = await slicesOf(plan.runId, services, signal);
+  const changes = await Promise.all(slices.map((ref) => readManifest(services.vault, ref, signal)));
+  const facts = await askTarget(plan.source, services, signal);
+  requirePreflight(loadOf(manifest, changes), facts, plan.space ?? "require");
   try {
     const answer = await check(request, services, signal);
-    for (const slice of await slicesOf(plan.runId, services, signal))
+    for (const slice of slices)
       await check({ job: "check", backup: slice, drillDue: false }, services, signal);
     return { ...answer };
   } catch (error) {

@@ -12,9 +12,14 @@ export type RecoverInput =
       readonly moment?: LogTime;
       readonly mode: Mode;
       readonly reason: string;
+      readonly rules: Rules;
     }
-  | { readonly way: "resume"; readonly runId: string; readonly mode: Mode };
-type Mode = z.infer<typeof recoverInputSchema>["mode"];
+  | { readonly way: "resume"; readonly runId: string; readonly mode: Mode; readonly rules: Rules };
+type Authored = z.infer<typeof recoverInputSchema>;
+type Mode = Authored["mode"];
+
+/** What the operator says to the guards; a resumed run may say more, but takes nothing back. */
+export type Rules = Pick<Authored, "safetyBackup" | "space">;
 
 const NO_REASON = "not given";
 
@@ -23,7 +28,15 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
   const parsed = recoverInputSchema.safeParse(raw ?? {});
   const faults =
     parsed.error?.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`) ?? [];
-  const { source, backupId, moment: named, resume, mode, reason } = parsed.data ?? looseFields(raw);
+  const {
+    source,
+    backupId,
+    moment: named,
+    resume,
+    mode,
+    reason,
+    ...others
+  } = parsed.data ?? looseFields(raw);
   const sources = Object.keys(estate.sources);
   if (source !== undefined && !sources.includes(source))
     faults.push(`source: got ${JSON.stringify(source)}, expected one of ${sources.join(", ")}`);
@@ -40,7 +53,8 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
   if (chosen === undefined && resume === undefined)
     faults.push(`source: nothing was named, and the estate has several: ${sources.join(", ")}; name one`);
   if (faults.length > 0) throw refuse(faults);
-  if (resume !== undefined) return { way: "resume", runId: resume, mode: mode ?? "plan" };
+  const rules = pickRules(others);
+  if (resume !== undefined) return { way: "resume", runId: resume, mode: mode ?? "plan", rules };
   return {
     way: "new",
     source: chosen ?? "",
@@ -48,7 +62,12 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
     ...(moment !== undefined && { moment }),
     mode: mode ?? "plan",
     reason: reason ?? NO_REASON,
+    rules,
   };
+}
+
+function pickRules({ safetyBackup, space }: Rules): Rules {
+  return { ...(safetyBackup && { safetyBackup }), ...(space && { space }) };
 }
 
 /** The fields that can still be judged when others are wrong, so that all faults come at once. */

@@ -4,6 +4,8 @@ import { compareLogTimes, logTimeOf } from "../../model/position.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
 import { describeCommand, type Reached } from "./chain.ts";
+import { formatBytes, formatDuration } from "./format.ts";
+import { describePreflight, type Preflight } from "./preflight.ts";
 
 interface About {
   readonly standing: Standing;
@@ -16,6 +18,9 @@ interface About {
   readonly base: Position;
   /** Whether lifecycle moves this cadence to Glacier. */
   readonly archived: boolean;
+  readonly preflight: Preflight;
+  /** It was made by a recovery, of what that was about to overwrite. */
+  readonly safety: boolean;
 }
 
 /** The plan as lines for the operator. */
@@ -24,18 +29,32 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): st
   return [
     ...(about.better ? warnOfRuins(about.better) : []),
     `Recovery of ${plan.source}, run ${plan.runId}, mode ${plan.mode}`,
-    `Backup: ${backup.backupId} (${backup.cadence}), ${about.standing}${about.usable ? "" : "; it is NOT a verified backup that is promised to be there"}`,
+    `Backup: ${backup.backupId} (${backup.cadence}), ${about.standing}${describeWorth(about)}`,
     `Brings back: the data of ${plan.recoversTo}; ${about.namespaces} namespaces, ${formatBytes(plan.plainBytes)} (${formatBytes(plan.storedBytes)} stored)`,
     ...describeSlices(about),
     ...(about.archived ? [ARCHIVED] : []),
     `Lost: everything written since then, the last ${formatDuration(plan.ageSeconds)}`,
     `Overwrites: ${plan.overwrites.length === 0 ? "nothing, the target is empty" : plan.overwrites.join("; ")}`,
+    ...describePreflight(about.preflight, plan.space),
+    SAFETY_LINES[plan.safetyBackup],
+    ...(plan.safetyBackupId === undefined ? [] : [`Made before: the safety backup ${plan.safetyBackupId}`]),
     `Expected time: ${plan.expectedSeconds === undefined ? "not known, there was no drill yet" : `about ${formatDuration(plan.expectedSeconds)}, as the last drill took`}`,
     `App: ${plan.hasApp ? "is stopped before the restore and started after the comparison" : "none is configured"}`,
     `Approval: ${plan.approval === "required" ? "a second person has to agree before anything changes" : "not asked for"}`,
     ...(plan.doneSteps.length > 0 ? [`Done before: ${plan.doneSteps.join(", ")}`] : []),
   ].join("\n");
 }
+
+function describeWorth({ usable, safety }: About): string {
+  if (safety) return "; a safety backup: what a recovery was about to overwrite";
+  return usable ? "" : "; it is NOT a verified backup that is promised to be there";
+}
+
+const SAFETY_LINES = {
+  make: "Safety backup: what is overwritten is backed up first, after the app was stopped; nothing is made of an empty target",
+  skip: "Safety backup: !!! NONE, as you said; what is overwritten cannot be brought back",
+  "not-needed": "Safety backup: not needed, nothing is overwritten",
+} as const;
 
 function describeSlices({ reached, base }: About): string[] {
   const last = reached.slices.at(-1);
@@ -67,19 +86,4 @@ function warnOfRuins({ ref, recoversTo, shrinkage }: BetterBackup): string[] {
     `!!! WARNING: this may be a backup of the ruins. It holds much less than the verified backup ${ref.backupId} (${ref.cadence}) of ${recoversTo}: ${describeShrinkage(shrinkage)}.`,
     `!!! If that is the loss that you want to undo, name the other one: "backupId":"${ref.backupId}"`,
   ];
-}
-
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
-
-/** `1.4 GiB` */
-export function formatBytes(bytes: number): string {
-  const step = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10));
-  return `${step === 0 ? bytes : (bytes / 1024 ** step).toFixed(1)} ${UNITS[step]}`;
-}
-
-/** `2 h 5 min`, `45 s` */
-export function formatDuration(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

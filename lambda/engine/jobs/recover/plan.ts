@@ -1,20 +1,17 @@
 import type { z } from "zod";
 import { FULL_CADENCES } from "../../model/cadence.ts";
-import { type Backup, isUsable, judgeBackup, type Standing } from "../../model/catalog.ts";
+import { type Backup, judgeBackup, type Standing } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
-import type { Manifest } from "../../model/manifest.ts";
 import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
 import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
 import { claimSource } from "../claims.ts";
-import { runIdOf, type Services, sourceConfigOf } from "../services.ts";
-import { type BetterBackup, findBetterBackup, refuseShrunken } from "./better-backup.ts";
-import { chooseChain, type Reached, readReached } from "./chain.ts";
-import { expectSeconds } from "./expectation.ts";
+import { runIdOf, type Services } from "../services.ts";
+import { findBetterBackup, refuseShrunken } from "./better-backup.ts";
+import { chooseChain, readReached } from "./chain.ts";
 import { parseRecoverInput, type RecoverInput } from "./input.ts";
-import { describePlan } from "./plan-text.ts";
-import { RECOVERY_STEPS, type RunPlan, readDone, readRunPlan } from "./run-state.ts";
-import { lookAtTarget } from "./target.ts";
+import { makePlan } from "./make-plan.ts";
+import { type RunPlan, readRunPlan } from "./run-state.ts";
 
 type PlanRequest = z.infer<typeof planRequestSchema>;
 
@@ -22,7 +19,7 @@ type PlanRequest = z.infer<typeof planRequestSchema>;
  * Says what a recovery would do, and in mode `execute` claims the source so that no backup runs meanwhile. Changes
  * nothing else; repeatable by the same execution. Throws `RefusedError` INPUT_INVALID with every fault of the input,
  * NO_VERIFIED_BACKUP, MOMENT_OUT_OF_REACH, WOULD_DROP_AGAIN, BACKUP_SHRUNK when nobody named a backup and the newest
- * may be one of ruins, or CLAIM_HELD.
+ * may be one of ruins, VERSION_INCOMPATIBLE, NOT_ENOUGH_SPACE, or CLAIM_HELD.
  */
 export async function plan(
   request: PlanRequest,
@@ -38,8 +35,13 @@ export async function plan(
   const named = input.way === "resume" || input.backupId !== undefined || input.moment !== undefined;
   if (better && !named && input.mode === "execute") throw refuseShrunken(backup, better);
   const reached = await readReached(decided, backup, services, signal);
-  const made = await makePlan(input.mode, runId, { backup, better, reached }, services, signal);
-  if (input.mode === "execute") {
+  const { mode, rules } = input;
+  const made = await makePlan(
+    { runId, mode, run: decided, rules, backup, reached, better },
+    services,
+    signal,
+  );
+  if (mode === "execute") {
     await claimForRecovery(made.source, executionArn, runId, services, signal);
     await services.state.create(keys.step(runId, "plan"), decided, signal);
   }
@@ -71,6 +73,8 @@ async function decideRun(
     // States do not tell who started them; CloudTrail does, by this execution.
     startedBy: executionArn,
     reason: input.reason,
+    ...(input.rules.safetyBackup === "skip" && { safetyBackup: "skip" }),
+    ...(input.rules.space === "ignore" && { space: "ignore" }),
   };
 }
 
@@ -118,65 +122,6 @@ async function readBackup(decided: RunPlan, services: Services, signal: AbortSig
     `The vault no longer has the backup ${backupId} of ${source}. Start a new recovery.`,
     { facts: { ...decided.backup } },
   );
-}
-
-interface Chosen {
-  readonly backup: Backup;
-  readonly reached: Reached;
-  readonly better: BetterBackup | undefined;
-}
-
-async function makePlan(
-  mode: RecoveryPlan["mode"],
-  runId: string,
-  { backup, better, reached }: Chosen,
-  services: Services,
-  signal: AbortSignal,
-): Promise<RecoveryPlan> {
-  const { manifest } = backup;
-  const { estate } = services;
-  const target = await lookAtTarget(manifest.source, services, signal);
-  const expectedSeconds = await expectSeconds(backup, services, signal);
-  const facts = {
-    mode,
-    runId,
-    source: manifest.source,
-    compute: sourceConfigOf(estate, manifest.source).compute,
-    backup: backup.ref,
-    approval: estate.approval.recover ? "required" : "not-required",
-    recoversTo: reached.to.at,
-    ...(reached.slices.length > 0 && reached.to.log !== undefined && { moment: reached.to.log }),
-    slices: reached.slices.length,
-    ageSeconds: Math.max(0, Math.round((services.clock.now().getTime() - Date.parse(reached.to.at)) / 1000)),
-    plainBytes: sumOf([manifest, ...reached.slices], "plainBytes"),
-    storedBytes: sumOf([manifest, ...reached.slices], "storedBytes"),
-    ...(expectedSeconds !== undefined && { expectedSeconds }),
-    overwrites: target.overwrites,
-    hasApp: estate.app !== undefined,
-    doneSteps: await findDoneSteps(runId, services, signal),
-  } as const;
-  const usable = isUsable(backup, services.clock.now());
-  const text = describePlan(facts, {
-    standing: judgeBackup(backup),
-    usable,
-    namespaces: Object.keys(manifest.fingerprint).length,
-    better,
-    reached,
-    base: manifest.to,
-    archived: estate.cadences[manifest.cadence]?.storage === "glacier",
-  });
-  return { ...facts, text };
-}
-
-function sumOf(manifests: readonly Manifest[], field: "plainBytes" | "storedBytes"): number {
-  const artifacts = manifests.flatMap((manifest) => manifest.artifacts);
-  return artifacts.reduce((sum, artifact) => sum + artifact[field], 0);
-}
-
-async function findDoneSteps(runId: string, services: Services, signal: AbortSignal): Promise<string[]> {
-  const done: string[] = [];
-  for (const step of RECOVERY_STEPS) if (await readDone(runId, step, services, signal)) done.push(step);
-  return done;
 }
 
 async function claimForRecovery(

@@ -6,7 +6,7 @@ import { planLifetimes } from "../../model/retention.ts";
 import { readManifest } from "../artifacts.ts";
 import { releaseSource } from "../claims.ts";
 import { policyOf, runIdOf, type Services } from "../services.ts";
-import { formatDuration } from "./plan-text.ts";
+import { formatDuration } from "./format.ts";
 import {
   type DoneRecord,
   doneRecordSchema,
@@ -14,6 +14,7 @@ import {
   type RecoveryStep,
   readRunPlan,
 } from "./run-state.ts";
+import { safetyBackupOf } from "./safety-backup.ts";
 import type { RecoveryStepRequest } from "./step.ts";
 
 interface ReportAnswer {
@@ -105,6 +106,7 @@ async function writeRecord(
     recoversTo: (run.to ?? manifest.to).at,
     ...(run.to?.log !== undefined && { moment: run.to.log }),
     ...(run.slices && { slices: run.slices.length }),
+    ...withSafety(done),
     rtoSeconds: secondsBetween(run.startedAt, failure ? endedAt : (recoveredAt(done, services) ?? endedAt)),
     steps: RECOVERY_STEPS.map((step) =>
       describeStep(step, done[step], failure?.step, execution.executionArn),
@@ -123,6 +125,11 @@ async function writeRecord(
   await services.vault.commit(key, encodeRecord(recoveryRecordSchema, record), { signal, lockedUntil });
   services.log.info("A recovery was recorded", { key, rtoSeconds: record.rtoSeconds, failed: failure?.step });
   return record;
+}
+
+function withSafety(done: Steps): Pick<RecoveryRecord, "safetyBackup"> {
+  const safetyBackup = safetyBackupOf(done["safety-backup"]);
+  return safetyBackup ? { safetyBackup } : {};
 }
 
 /** The moment at which users could work again: the health check, or the comparison where there is no app. */
@@ -157,7 +164,10 @@ function describe(record: RecoveryRecord, app: AppState): string {
   const end = failed
     ? `failed at ${failed.step} after ${formatDuration(record.rtoSeconds)}: ${failed.error}: ${failed.cause}`
     : `recovered to ${record.recoversTo} in ${formatDuration(record.rtoSeconds)}, comparison ${record.comparison.outcome}`;
-  return `${record.backup.source} ${end}. App: ${app}.`;
+  const before = record.safetyBackup
+    ? ` The data as they were before: backup ${record.safetyBackup.backupId}.`
+    : "";
+  return `${record.backup.source} ${end}. App: ${app}.${before}`;
 }
 
 function secondsBetween(from: string, to: string): number {

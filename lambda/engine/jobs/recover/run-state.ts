@@ -10,6 +10,7 @@ export const RECOVERY_STEPS = [
   "ask-approval",
   "check-backup",
   "stop-app",
+  "safety-backup",
   "restore",
   "compare",
   "start-app",
@@ -26,6 +27,8 @@ const runPlanSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   startedBy: z.string(),
   reason: z.string(),
+  safetyBackup: z.literal("skip").optional(),
+  space: z.literal("ignore").optional(),
 });
 export type RunPlan = z.infer<typeof runPlanSchema>;
 

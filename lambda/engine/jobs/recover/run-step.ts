@@ -17,7 +17,7 @@ interface StepKind {
   readonly onResume: "answer-again" | "do-again";
 }
 
-const STEPS: Readonly<Record<Exclude<RecoveryStep, "ask-approval">, StepKind>> = {
+const STEPS: Readonly<Record<Exclude<RecoveryStep, "ask-approval" | "safety-backup">, StepKind>> = {
   "check-backup": { run: checkChosenBackup, onResume: "answer-again" },
   "stop-app": { run: stopApp, onResume: "do-again" },
   restore: { run: restoreBackup, onResume: "answer-again" },

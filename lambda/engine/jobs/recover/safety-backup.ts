@@ -1,0 +1,88 @@
+import type { z } from "zod";
+import { CADENCES, type Cadence } from "../../model/cadence.ts";
+import { RefusedError } from "../../model/errors.ts";
+import type { Estate } from "../../model/estate.ts";
+import { makeId } from "../../model/ids.ts";
+import {
+  backupRefSchema,
+  type SafetyBackupAnswer,
+  type safetyBackupRequestSchema,
+} from "../../model/requests.ts";
+import { requireClaim } from "../claims.ts";
+import { dump } from "../dump.ts";
+import { openSource } from "../open-source.ts";
+import { trackProgress } from "../progress.ts";
+import type { Services } from "../services.ts";
+import { type DoneRecord, readDone, writeDone } from "./run-state.ts";
+
+type Request = z.infer<typeof safetyBackupRequestSchema>;
+
+/**
+ * Backs up what a recovery is about to overwrite, as a manual backup marked `safety`, under the claim that the recovery
+ * holds. Nothing is made of a target that holds nothing. Repeatable: a run has one safety backup, also when it is
+ * resumed, so that a half-restored source never takes the place of what was there before.
+ */
+export async function makeSafetyBackup(
+  request: Request,
+  services: Services,
+  signal: AbortSignal,
+): Promise<SafetyBackupAnswer> {
+  const { plan, execution } = request;
+  const { runId, source } = plan;
+  const done = await readDone(runId, "safety-backup", services, signal);
+  if (done) return done.answer as SafetyBackupAnswer;
+  await requireClaim(source, execution.executionArn, services, signal);
+  const startedAt = services.clock.now().toISOString();
+  const answer = (await isEmpty(source, services, signal))
+    ? ({ outcome: "empty" } as const)
+    : await dumpForSafety(request, startedAt, services, signal);
+  const endedAt = services.clock.now().toISOString();
+  const record = { state: "done", executionArn: execution.executionArn, startedAt, endedAt } as const;
+  await writeDone(runId, "safety-backup", { ...record, answer: { ...answer } }, services, signal);
+  services.log.info("A recovery set aside what it overwrites", { runId, ...answer });
+  return answer;
+}
+
+/** The backup that a run made before it overwrote anything. */
+export function safetyBackupOf(done: DoneRecord | undefined) {
+  const answer = done?.answer;
+  if (answer === null || typeof answer !== "object" || Array.isArray(answer)) return undefined;
+  return backupRefSchema.safeParse(answer?.backup).data;
+}
+
+async function isEmpty(source: string, services: Services, signal: AbortSignal): Promise<boolean> {
+  using progress = trackProgress(`look at ${source}`, services.log);
+  await using opened = await openSource(source, "read", services, progress, signal);
+  return (await opened.session.probe()).empty;
+}
+
+async function dumpForSafety(
+  { plan, execution }: Request,
+  startedAt: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<SafetyBackupAnswer> {
+  const { runId, source } = plan;
+  const run = {
+    runId,
+    executionArn: execution.executionArn,
+    setId: makeId(services.clock, services.random),
+    slot: startedAt,
+    cadence: safetyCadence(services.estate),
+    startedAt,
+    trigger: `recovery ${runId}`,
+  };
+  const request = { job: "dump", run, source, drillDue: false, purpose: "safety" } as const;
+  const { backup, seconds } = await dump(request, services, signal);
+  return { outcome: "sealed", backup, seconds };
+}
+
+/** Manual, or in an estate without manual backups the highest cadence that it has. */
+function safetyCadence({ name, cadences }: Estate): Cadence {
+  const found = CADENCES.toReversed().find((cadence) => cadence !== "slice" && cadences[cadence]);
+  if (found) return found;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The estate ${name} has no cadence of full backups, so that no safety backup can be made. Add one, or start with "safetyBackup":"skip".`,
+  );
+}
