@@ -31,13 +31,18 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}sources/`,
-    to: ["mongodb/", "stream/", "host/", "model/"].map((folder) => ENGINE + folder),
+    to: ["mongodb/", "http-export/", "stream/", "host/", "model/"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
   },
   {
     at: `${ENGINE}mongodb/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
+  },
+  {
+    at: `${ENGINE}http-export/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },
   {
     at: `${ENGINE}vault/`,
