@@ -1,6 +1,7 @@
 import { Aws } from "aws-cdk-lib";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
+import { sources } from "../../lambda/engine/sources/registry.ts";
 import type { Purpose } from "../../lambda/engine/sources/source.ts";
 import type { Grant } from "./grant.ts";
 import { executionArns, type MachineName, machineArn } from "./names.ts";
@@ -18,7 +19,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  *
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
- * | writer | manifests, sets | data, manifests, sets | claims, runs | but those for restoring |
+ * | writer | manifests, sets, verifications, drills; indexes of sources that reuse | data, manifests, sets | claims, runs | but those for restoring |
  * | checker | data, manifests, verifications | verifications | | |
  * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
@@ -29,7 +30,8 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
   switch (role) {
     case "writer":
       return [
-        readVault(stores, ["manifests", "sets"]),
+        readVault(stores, ["manifests", "sets", "verifications", "drills"]),
+        ...readAgain(estate, stores),
         writeVault(stores, ["data", "manifests", "sets"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -89,6 +91,22 @@ function readVault(stores: EstateStores, prefixes: readonly string[]): Grant {
     resources: inBucket(stores.vaultBucketArn, prefixes),
     why: "Backups are made all the time; their keys are known by prefix only.",
   };
+}
+
+/** A source that takes over artifacts reads its last index again, and nothing else of what it stored. */
+function readAgain(estate: Estate, stores: EstateStores): Grant[] {
+  const resources = Object.entries(estate.sources).flatMap(([name, { kind }]) => {
+    const rereads = sources[kind]?.needs.reuse?.rereads;
+    return rereads === undefined ? [] : [`${stores.vaultBucketArn}/data/*/${name}/*/${rereads}*`];
+  });
+  if (resources.length === 0) return [];
+  return [
+    {
+      actions: READ_VERSION,
+      resources,
+      why: "Compares a tree with the index of the backup before it; ids of backups are known by prefix only.",
+    },
+  ];
 }
 
 function writeVault(stores: EstateStores, prefixes: readonly string[]): Grant {

@@ -104,6 +104,7 @@ async function dump(port: number, folder: string): Promise<number> {
   const iterator = taking.items[Symbol.asyncIterator]();
   const take = async () => {
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+      if (!("body" in next.value)) throw new Error("nothing can be reused without a previous backup");
       const { name, body } = next.value;
       items.push({ name, plainBytes: await store(body, fileOf(folder, name)) });
     }

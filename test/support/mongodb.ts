@@ -14,6 +14,7 @@ import type {
   Session,
 } from "../../lambda/engine/sources/source.ts";
 import { type Mongod, type MongodOptions, startMongod } from "../../rehearsal/servers/mongod.ts";
+import { requireStored } from "./stored-items.ts";
 
 export interface TestServer extends AsyncDisposable {
   readonly mongod: Mongod;
@@ -100,9 +101,9 @@ export async function readItems(
   return items;
 }
 
-async function readBody({ body }: DumpItem): Promise<Buffer> {
+async function readBody(item: DumpItem): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  for await (const chunk of requireStored(item).body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 

@@ -124,7 +124,7 @@ describe("tasks", () => {
 });
 
 describe("roles", () => {
-  test("the writer reads manifests and sets only, never data", () => {
+  test("the writer reads manifests, sets and records only, never data", () => {
     const reads = grantsOf("Writer").get("s3:GetObjectVersion") ?? "";
     expect(reads).toContain("/manifests/*");
     expect(reads).not.toContain("/data/*");

@@ -5,13 +5,14 @@ import { keys } from "../model/keys.ts";
 import { type Artifact, type Manifest, manifestSchema } from "../model/manifest.ts";
 import type { DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
 import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
-import type { DumpItem, DumpSummary } from "../sources/source.ts";
+import type { DumpItem, DumpSummary, StoredItem } from "../sources/source.ts";
 import { CODEC_SUFFIX, compress } from "../stream/codec.ts";
 import { chain } from "../stream/stage.ts";
 import { countBytes } from "./artifacts.ts";
 import { requireClaim } from "./claims.ts";
 import { openSource } from "./open-source.ts";
 import { mapParallel } from "./parallel.ts";
+import { findPrevious, takeOver } from "./previous.ts";
 import { type ProgressTracker, trackProgress } from "./progress.ts";
 import { findSealed, seal } from "./seal.ts";
 import { policyOf, type Services, sourceConfigOf } from "./services.ts";
@@ -43,9 +44,13 @@ export async function dump(
   );
   using progress = trackProgress(`dump of ${source}`, services.log);
   await using opened = await openSource(source, "read", services, progress, signal);
-  const reading = opened.session.dump({ proof: request.drillDue ? "end-state" : "as-read" });
-  const store = (item: DumpItem, either: AbortSignal) =>
-    storeItem(item, { request, backupId, lifetimes, services, progress }, either);
+  const previous = await findPrevious(source, opened.source.needs, lifetimes.manifest, services, signal);
+  const proof = request.drillDue ? "end-state" : "as-read";
+  const reading = opened.session.dump({ proof, ...(previous && { previous }) });
+  const store = async (item: DumpItem, either: AbortSignal) =>
+    "reuse" in item
+      ? takeOver(item, previous)
+      : storeItem(item, { request, backupId, lifetimes, services, progress }, either);
   const artifacts = await mapParallel(reading.items, UPLOADS_AT_ONCE, signal, store);
   const summary = await reading.summary();
   throwIfAborted(signal);
@@ -69,7 +74,7 @@ export interface StoreContext {
 
 /** Compresses one item into the vault, under the backup's place. */
 export async function storeItem(
-  item: DumpItem,
+  item: StoredItem,
   context: StoreContext,
   signal: AbortSignal,
 ): Promise<Artifact> {

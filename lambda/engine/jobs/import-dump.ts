@@ -4,11 +4,11 @@ import { makeId } from "../model/ids.ts";
 import type { CheckAnswer, DumpAnswer } from "../model/requests.ts";
 import { planLifetimes } from "../model/retention.ts";
 import type {
-  DumpItem,
   DumpSummary,
   ExternalDump,
   ExternalHints,
   ExternalReading,
+  StoredItem,
 } from "../sources/source.ts";
 import { type CheckServices, check } from "./check.ts";
 import { type BackupIdentity, makeManifest, storeItem } from "./dump.ts";
@@ -108,7 +108,7 @@ async function storeReading(
   };
   const identity: BackupIdentity = { source, run };
   using progress = trackProgress(`import for ${source}`, services.log);
-  const store = (item: DumpItem, either: AbortSignal) =>
+  const store = (item: StoredItem, either: AbortSignal) =>
     storeItem(item, { request: identity, backupId, lifetimes, services, progress }, either);
   const artifacts = await mapParallel(reading.items, reading.parallel, signal, store);
   const summary = await reading.summary();

@@ -9,7 +9,7 @@ import { formatLogTime, positionOf } from "../model/position.ts";
 import type { SliceAnswer, sliceRequestSchema } from "../model/requests.ts";
 import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
 import { lastOccurrence } from "../model/schedule.ts";
-import type { ChangesSummary, DumpItem } from "../sources/source.ts";
+import type { ChangesSummary, StoredItem } from "../sources/source.ts";
 import { readNewestManifests } from "../vault/catalog-reader.ts";
 import { findRecovery } from "./claims.ts";
 import { storeItem } from "./dump.ts";
@@ -128,7 +128,7 @@ async function readFrom(start: SliceStart, work: Work, signal: AbortSignal): Pro
   const changes = opened.session.changes?.(positionOf(start.from), { enough });
   invariant(changes !== undefined, "a session lost its log");
   const run = { setId: backupId, slot: startedAt.toISOString(), cadence: "slice" } as const;
-  const store = (item: DumpItem, either: AbortSignal) =>
+  const store = (item: StoredItem, either: AbortSignal) =>
     storeItem(item, { request: { source, run }, backupId, lifetimes, services, progress }, either);
   const artifacts = await mapParallel(changes.items, 1, signal, store);
   const summary = await changes.summary();

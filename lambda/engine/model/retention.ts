@@ -1,6 +1,6 @@
 import { RefusedError } from "./errors.ts";
 import type { CadencePolicy } from "./estate.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Artifact, Manifest } from "./manifest.ts";
 
 const DAY_MS = 86_400_000;
 const SECOND_MS = 1_000;
@@ -37,15 +37,23 @@ function lifetime(lockDays: number, retainDays: number, from: Date): Lifetime {
   };
 }
 
+/** Whether an artifact stays locked, and there, at least as long as a manifest of that lifetime. */
+export function isLongLived(artifact: Artifact, { lockedUntil, expiresAt }: Lifetime): boolean {
+  return (
+    Date.parse(artifact.lockedUntil) >= lockedUntil.getTime() &&
+    Date.parse(artifact.expiresAt) >= expiresAt.getTime()
+  );
+}
+
 /** Artifacts that would be unlocked, or expire, before the manifest that refers to them. */
 function findShortLived(
   manifest: Pick<Manifest, "lockedUntil" | "expiresAt" | "artifacts">,
 ): Manifest["artifacts"] {
-  return manifest.artifacts.filter(
-    (artifact) =>
-      Date.parse(artifact.lockedUntil) < Date.parse(manifest.lockedUntil) ||
-      Date.parse(artifact.expiresAt) < Date.parse(manifest.expiresAt),
-  );
+  const lifetime = {
+    lockedUntil: new Date(manifest.lockedUntil),
+    expiresAt: new Date(manifest.expiresAt),
+  };
+  return manifest.artifacts.filter((artifact) => !isLongLived(artifact, lifetime));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { invariant, SourceError } from "../model/errors.ts";
 import type { DestructiveCommand } from "../model/manifest.ts";
 import { compareLogTimes, formatLogTime, positionOf } from "../model/position.ts";
-import type { Changes, ChangesOptions, ChangesSummary, DumpItem } from "../sources/source.ts";
+import type { Changes, ChangesOptions, ChangesSummary, StoredItem } from "../sources/source.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { OPLOG_ITEM, parseNamespace } from "./names.ts";
 import {
@@ -29,7 +29,7 @@ const UNFINISHED_RESULT = "tmp.agg_out.";
  * there shows that none is missing, and that no election has taken it back.
  */
 export class MongodbChanges implements Changes {
-  readonly items: AsyncIterable<DumpItem>;
+  readonly items: AsyncIterable<StoredItem>;
   readonly #tools: DumpTools;
   readonly #from: OplogTime;
   readonly #options: ChangesOptions;
@@ -55,7 +55,7 @@ export class MongodbChanges implements Changes {
     };
   }
 
-  async *#makeItems(): AsyncGenerator<DumpItem> {
+  async *#makeItems(): AsyncGenerator<StoredItem> {
     const end = await findMajority(this.#tools.connection);
     // The majority may not have come as far as the base did; later it has, or has gone another way.
     if (compareLogTimes(end, this.#from) <= 0) this.#to = this.#from;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Host } from "../host/host.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock, Random } from "../model/ids.ts";
-import type { DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
+import type { Artifact, DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
 import type { DumpScope, RestoreScope } from "../model/scope.ts";
 
 /** Facts of a source that are cheap and read-only to ask for. */
@@ -18,11 +18,22 @@ export interface SourceFacts {
   readonly space?: { readonly totalBytes: number; readonly freeBytes: number };
 }
 
-/** One object that a dump produces; `body` is read to its end before the next but `parallel` − 1 are asked for. */
-export interface DumpItem {
+/** One object that a dump reads; `body` is read to its end before the next but `parallel` − 1 are asked for. */
+export interface StoredItem {
   readonly name: string;
   readonly body: AsyncIterable<Uint8Array>;
 }
+
+/** An artifact of an earlier backup, as that one's manifest has it. */
+export type ArtifactRef = Artifact;
+
+/** One object that a dump takes over as it was stored before: out of `PreviousBackup.reusable` only. */
+export interface ReusedItem {
+  readonly name: string;
+  readonly reuse: ArtifactRef;
+}
+
+export type DumpItem = StoredItem | ReusedItem;
 
 /** What a dump knows only after its last item was read. */
 export interface DumpSummary {
@@ -67,6 +78,7 @@ export interface ExternalHints {
 
 /** Such a dump, being read into the items that a dump of our own would have; once. */
 export interface ExternalReading extends Dump {
+  readonly items: AsyncIterable<StoredItem>;
   /** Items of which bodies must be read at once, since they may alternate in the file. */
   readonly parallel: number;
   /** What is not taken over, because no restore could use it. */
@@ -85,7 +97,7 @@ export interface ChangesSummary {
 
 /** A slice of the log in progress, read as a dump is. */
 export interface Changes {
-  readonly items: AsyncIterable<DumpItem>;
+  readonly items: AsyncIterable<StoredItem>;
   /** Throws when an item was not read to its end. */
   summary(): Promise<ChangesSummary>;
 }
@@ -95,8 +107,17 @@ export interface ChangesOptions {
   enough(): boolean;
 }
 
+/** The backup that a dump may build upon. */
+export interface PreviousBackup {
+  readonly manifest: Manifest;
+  /** Artifacts, by name, that stay locked and there at least as long as the new manifest; all others are stored again. */
+  readonly reusable: ReadonlyMap<string, ArtifactRef>;
+  /** Those of its artifacts that the source's `needs.reuse.rereads` means. */
+  readonly items: readonly RestoreItem[];
+}
+
 export interface DumpOptions {
-  readonly previous?: Manifest;
+  readonly previous?: PreviousBackup;
   /** Also fingerprint, at the dump's end, what changed while it ran, so that a drill can compare it. */
   readonly proof: "end-state" | "as-read";
   /** Everything without it. Only for a source with `scopes`. */
@@ -226,6 +247,11 @@ export interface SourceDescription {
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
   readonly drill: DrillServer | "none";
+  /**
+   * Dumps take over artifacts of an earlier backup. `rereads` begins the names of those that the next dump reads
+   * again; the writer may read no other data.
+   */
+  readonly reuse?: { readonly rereads?: string };
   /** Sessions may have `changes`; without it, no slices are scheduled. */
   readonly keepsLog: boolean;
 }

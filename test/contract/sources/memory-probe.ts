@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { DumpSummary, RestoreItem } from "../../../lambda/engine/sources/source.ts";
 import { manifestFor } from "../../support/mongodb.ts";
+import { storedItems } from "../../support/stored-items.ts";
 import { type Opening, openPlace } from "./sessions.ts";
 
 /** Run as a process of its own: dumps a place into a folder, or restores it from there, and prints its peak RSS. */
@@ -23,7 +24,7 @@ async function dump(): Promise<void> {
   const reading = session.dump({ proof: "as-read" });
   const names: string[] = [];
   await mkdir(folder, { recursive: true });
-  for await (const { name, body } of reading.items) {
+  for await (const { name, body } of storedItems(reading.items)) {
     await pipeline(Readable.from(body), createWriteStream(join(folder, String(names.length))));
     names.push(name);
   }

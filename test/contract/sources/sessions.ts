@@ -1,7 +1,14 @@
 import { directHost } from "../../../lambda/engine/host/direct-host.ts";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
 import { sourceOf } from "../../../lambda/engine/jobs/world.ts";
-import type { Dump, DumpItem, Purpose, RestoreItem, Session } from "../../../lambda/engine/sources/source.ts";
+import type {
+  Dump,
+  Purpose,
+  RestoreItem,
+  Session,
+  StoredItem,
+} from "../../../lambda/engine/sources/source.ts";
+import { storedItems } from "../../support/stored-items.ts";
 import type { Place, SourceWorld } from "./world.ts";
 
 /** What another process needs to open a place of a world. */
@@ -46,11 +53,11 @@ export async function readDump(
   onChunk: (bytes: number) => void = () => {},
 ): Promise<Map<string, Buffer>> {
   const items = new Map<string, Buffer>();
-  for await (const item of dump.items) items.set(item.name, await readBody(item, onChunk));
+  for await (const item of storedItems(dump.items)) items.set(item.name, await readBody(item, onChunk));
   return items;
 }
 
-async function readBody({ body }: DumpItem, onChunk: (bytes: number) => void): Promise<Buffer> {
+async function readBody({ body }: StoredItem, onChunk: (bytes: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of body) {
     chunks.push(Buffer.from(chunk));

@@ -2,6 +2,7 @@ import { MongoClient } from "mongodb";
 import { expect, it } from "vitest";
 import { judgeReplayed } from "../../../lambda/engine/jobs/proof.ts";
 import { manifestFor, openSession, startServer, toRestoreItems } from "../../support/mongodb.ts";
+import { storedItems } from "../../support/stored-items.ts";
 
 it("a dump that no drill follows still tells what was written meanwhile, so that a recovery is not called different", async () => {
   await using source = await startServer({ replicaSet: "rs0" });
@@ -14,7 +15,7 @@ it("a dump that no drill follows still tells what was written meanwhile, so that
   await using session = await openSession(source.mongod);
   const dump = session.dump({ proof: "as-read" });
   const items = new Map<string, Buffer>();
-  for await (const { name, body } of dump.items) {
+  for await (const { name, body } of storedItems(dump.items)) {
     items.set(name, Buffer.concat(await Array.fromAsync(body)));
     if (name === "dump/shop/read.bson") await shop.collection("read").insertOne({ meanwhile: 1 });
   }

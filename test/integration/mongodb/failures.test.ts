@@ -14,6 +14,7 @@ import {
   takeDump,
   toRestoreItems,
 } from "../../support/mongodb.ts";
+import { storedItems } from "../../support/stored-items.ts";
 
 const ROOT = { name: "root", password: "not-a-secret", roles: ["root"] };
 const BACKUP = { name: "backup", password: "not-a-secret-either", roles: ["backup"] };
@@ -104,7 +105,7 @@ describe("a dump that is stopped", () => {
     const abort = new AbortController();
     const session = await openAs(BACKUP, abort.signal);
     const dump = session.dump({ proof: "as-read" });
-    const reading = readUntilLarge(dump.items, () => abort.abort());
+    const reading = readUntilLarge(storedItems(dump.items), () => abort.abort());
     await expect(reading).rejects.toMatchObject({ name: "Cancelled", code: "ABORTED" });
     await expect(dump.summary()).rejects.toThrow(/unread|while items/);
     await session[Symbol.asyncDispose]();
@@ -114,7 +115,7 @@ describe("a dump that is stopped", () => {
 
   it("by nobody reading on kills its cursor at once", async () => {
     await using session = await openAs(BACKUP);
-    for await (const item of session.dump({ proof: "as-read" }).items) {
+    for await (const item of storedItems(session.dump({ proof: "as-read" }).items)) {
       for await (const chunk of item.body) if (chunk.length > 100_000) break;
       if (item.name === "dump/shop/large.bson") break;
     }
@@ -131,7 +132,7 @@ describe("a dump that is stopped", () => {
       .insertMany(Array.from({ length: 4_000 }, (_, n) => ({ n, text })));
     await using session = await openSession(doomed.mongod);
     const dump = session.dump({ proof: "as-read" });
-    await expect(readUntilLarge(dump.items, () => doomed.mongod.kill())).rejects.toMatchObject({
+    await expect(readUntilLarge(storedItems(dump.items), () => doomed.mongod.kill())).rejects.toMatchObject({
       name: "SourceError",
       code: "CONNECTION_LOST",
     });

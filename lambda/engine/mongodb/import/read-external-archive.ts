@@ -1,9 +1,9 @@
 import type {
-  DumpItem,
   ExternalDump,
   ExternalFile,
   ExternalHints,
   ExternalReading,
+  StoredItem,
 } from "../../sources/source.ts";
 import { decompressDetected } from "../../stream/detect-codec.ts";
 import { chain, untilAborted } from "../../stream/stage.ts";
@@ -47,7 +47,7 @@ export async function readExternalArchive(
   const versions = { ...(server && { server }), ...(tool && { tool }) };
   const prelude = encodePrelude(versions);
   const parallel = Math.min(Math.max(archive.header.concurrentCollections, USUAL_PARALLEL), PARALLEL_LIMIT);
-  async function* items(): AsyncGenerator<DumpItem> {
+  async function* items(): AsyncGenerator<StoredItem> {
     for (const [name, bytes] of [[PRELUDE_ITEM, prelude] as const, ...small])
       yield { name, body: once(bytes) };
     for await (const separated of separateNamespaces(archive, dump.name, parallel)) {
@@ -89,7 +89,7 @@ async function useNamespace(
   uses: ReadonlyMap<string, Use>,
   findings: Findings,
   name: string,
-): Promise<DumpItem | undefined> {
+): Promise<StoredItem | undefined> {
   const use = uses.get(nameOf(namespace)) ?? uses.get(nameOf(ownerOf(namespace)));
   if (use?.kind === "oplog") return { name: OPLOG_ITEM, body: findings.oplog(batches) };
   const storage = use?.kind === "data" ? storageOf(use.listed) : undefined;

@@ -1,10 +1,10 @@
 import { IntegrityError, RefusedError } from "../../model/errors.ts";
 import type {
-  DumpItem,
   ExternalDump,
   ExternalFile,
   ExternalHints,
   ExternalReading,
+  StoredItem,
 } from "../../sources/source.ts";
 import { type Codec, decompress } from "../../stream/codec.ts";
 import { collect } from "../../stream/limits.ts";
@@ -59,8 +59,8 @@ export async function readExternalFolder(
 ): Promise<ExternalReading> {
   const { metadata, data, preludes, oplog } = sortFiles(dump);
   const findings = new Findings(tools);
-  const small: DumpItem[] = [];
-  const large: DumpItem[] = [];
+  const small: StoredItem[] = [];
+  const large: StoredItem[] = [];
   const leftOut = new Set<string>();
   const batchesOf = (named: Named) => readBatches(openPlain(named, signal), named.file.path);
   const add = (namespace: Namespace, bytes: Buffer | undefined, place: string, named?: Named) => {
@@ -181,7 +181,7 @@ async function readVersions([first]: readonly Named[], signal: AbortSignal): Pro
   return first === undefined ? {} : parsePrelude(await readSmall(first, signal), first.file.path);
 }
 
-async function* toStream(items: readonly DumpItem[]): AsyncGenerator<DumpItem> {
+async function* toStream(items: readonly StoredItem[]): AsyncGenerator<StoredItem> {
   yield* items;
 }
 
