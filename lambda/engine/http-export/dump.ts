@@ -1,7 +1,7 @@
 import { invariant } from "../model/errors.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock } from "../model/ids.ts";
-import type { Dump, DumpItem, DumpSummary, Progress } from "../sources/source.ts";
+import type { Dump, DumpSummary, Progress, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
 import type { ExportRequest } from "./config.ts";
 import { fingerprintExport, itemOf, REQUESTS_ITEM } from "./layout.ts";
@@ -24,7 +24,7 @@ export interface ExportTools {
 
 /** A dump in progress: what was asked for, then one item a request, a record a line. */
 export class ExportDump implements Dump {
-  readonly items: AsyncIterable<DumpItem>;
+  readonly items: AsyncIterable<StoredItem>;
   readonly #tools: ExportTools;
   readonly #fingerprint: Record<string, Fingerprint[string]> = {};
 
@@ -42,7 +42,7 @@ export class ExportDump implements Dump {
     return { fingerprint: this.#fingerprint, to, versions: {} };
   }
 
-  async *#makeItems(): AsyncGenerator<DumpItem> {
+  async *#makeItems(): AsyncGenerator<StoredItem> {
     const { requests } = this.#tools;
     yield { name: REQUESTS_ITEM, body: once(Buffer.from(`${JSON.stringify(requests, undefined, 2)}\n`)) };
     for (const [name, request] of Object.entries(requests))
