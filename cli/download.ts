@@ -87,8 +87,14 @@ function describe(
   const fetched = results.filter(({ state }) => state === "fetched");
   const bytes = fetched.reduce((sum, result) => sum + result.bytes, 0);
   const isPacked = !decompress && manifest.artifacts.some(({ codec }) => codec === "zstd");
+  const hasParts = !decompress && manifest.artifacts.some(({ part }) => part !== undefined);
   return [
     `${results.length} files in ${folder}: ${fetched.length} fetched (${formatBytes(bytes)}), ${results.length - fetched.length} were there.`,
+    ...(hasParts
+      ? [
+          `To join the parts: find ${folder} -name '*.part-0001' | while read -r first; do cat "\${first%.part-0001}".part-* > "\${first%.part-0001}" && rm "\${first%.part-0001}".part-*; done`,
+        ]
+      : []),
     ...(isPacked ? [`To unpack them: find ${folder} -name '*.zst' -exec zstd -d --rm {} +`] : []),
   ].join("\n");
 }

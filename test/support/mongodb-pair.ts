@@ -1,7 +1,7 @@
 import { MongoClient } from "mongodb";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { Fingerprint } from "../../lambda/engine/model/fingerprint.ts";
-import type { RestoreReport, RestoreRequest } from "../../lambda/engine/sources/source.ts";
+import type { DumpOptions, RestoreReport, RestoreRequest } from "../../lambda/engine/sources/source.ts";
 import {
   manifestFor,
   openSession,
@@ -18,7 +18,7 @@ export interface ServerPair {
   readonly sourceUri: string;
   readonly targetUri: string;
   /** `meanwhile` runs after the dump has listed what there is, and before it reads any of it. */
-  dumpSource(meanwhile?: () => Promise<unknown>): Promise<TakenDump>;
+  dumpSource(meanwhile?: () => Promise<unknown>, options?: Partial<DumpOptions>): Promise<TakenDump>;
   restoreTarget(taken: TakenDump, over?: Partial<RestoreRequest>): Promise<RestoreReport>;
   fingerprintTarget(names?: readonly string[]): Promise<Fingerprint>;
 }
@@ -50,9 +50,9 @@ export function useServerPair(): ServerPair {
     get targetUri() {
       return target.mongod.uri;
     },
-    async dumpSource(meanwhile) {
+    async dumpSource(meanwhile, options) {
       await using session = await openSession(source.mongod);
-      return await takeDump(session, { proof: "end-state" }, 3, meanwhile);
+      return await takeDump(session, { proof: "end-state", ...options }, 3, meanwhile);
     },
     async restoreTarget(taken, over = {}) {
       await using session = await openSession(target.mongod);

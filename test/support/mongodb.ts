@@ -63,7 +63,7 @@ export function openSession(mongod: Mongod, signal = new AbortController().signa
   return mongodb.open(configFor(mongod), makeContext(signal), "write");
 }
 
-/** A dump held in memory. */
+/** A dump held in memory: bodies by the names of their files, as a folder of stock tools has them. */
 export interface TakenDump {
   readonly items: ReadonlyMap<string, Buffer>;
   readonly summary: DumpSummary;
@@ -89,16 +89,22 @@ export async function readItems(
   const iterator = dump.items[Symbol.asyncIterator]();
   if (meanwhile !== undefined) {
     const first = await iterator.next();
-    if (first.done !== true) items.set(first.value.name, await readBody(first.value));
+    if (first.done !== true) items.set(fileNameOf(first.value), await readBody(first.value));
     await meanwhile();
   }
   const work = async () => {
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      items.set(next.value.name, await readBody(next.value));
+      items.set(fileNameOf(next.value), await readBody(next.value));
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
   return items;
+}
+
+/** `name`, or `name.part-0001`. */
+export function fileNameOf(item: DumpItem): string {
+  const part = "part" in item ? item.part : undefined;
+  return part === undefined ? item.name : `${item.name}.part-${String(part).padStart(4, "0")}`;
 }
 
 async function readBody(item: DumpItem): Promise<Buffer> {
@@ -112,11 +118,15 @@ export function toRestoreItems(
   items: ReadonlyMap<string, Buffer>,
   plainBytes: Readonly<Record<string, number>> = {},
 ): RestoreItem[] {
-  return [...items].map(([name, bytes]) => ({
-    name,
-    plainBytes: plainBytes[name] ?? bytes.length,
-    open: () => inPieces(bytes),
-  }));
+  return [...items].map(([file, bytes]) => {
+    const [name = "", part] = file.split(".part-");
+    return {
+      name,
+      ...(part && { part: Number(part) }),
+      plainBytes: plainBytes[file] ?? bytes.length,
+      open: () => inPieces(bytes),
+    };
+  });
 }
 
 const PIECE_BYTES = 7_919;

@@ -64,6 +64,7 @@ export async function* readArtifact(vault: Vault, artifact: Artifact, signal: Ab
 export function restoreItemsOf(vault: Vault, manifest: Manifest, signal: AbortSignal): RestoreItem[] {
   return manifest.artifacts.map((artifact) => ({
     name: artifact.name,
+    ...(artifact.part && { part: artifact.part }),
     plainBytes: artifact.plainBytes,
     open: () => readArtifact(vault, artifact, signal),
   }));

@@ -6,7 +6,7 @@ import { type Artifact, type Manifest, manifestSchema } from "../model/manifest.
 import type { DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
 import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
 import type { DumpItem, DumpSummary, StoredItem } from "../sources/source.ts";
-import { CODEC_SUFFIX, compress } from "../stream/codec.ts";
+import { CODEC_SUFFIX, type Codec, compress } from "../stream/codec.ts";
 import { chain } from "../stream/stage.ts";
 import { countBytes } from "./artifacts.ts";
 import { requireClaim } from "./claims.ts";
@@ -81,7 +81,7 @@ export async function storeItem(
   const { services, backupId, lifetimes, progress } = context;
   const { run, source } = context.request;
   const codec = services.estate.codec;
-  const key = keys.data(run.cadence, source, backupId, `${item.name}${CODEC_SUFFIX[codec]}`);
+  const key = keys.data(run.cadence, source, backupId, fileOf(item, codec));
   let plainBytes = 0;
   const count = countBytes((bytes) => {
     plainBytes += bytes;
@@ -94,6 +94,7 @@ export async function storeItem(
   });
   return {
     name: item.name,
+    ...(item.part && { part: item.part }),
     key: stored.key,
     versionId: stored.versionId,
     codec,
@@ -103,6 +104,14 @@ export async function storeItem(
     lockedUntil: lifetimes.data.lockedUntil.toISOString(),
     expiresAt: lifetimes.data.expiresAt.toISOString(),
   };
+}
+
+const PART_DIGITS = 4;
+
+/** Files of parts sort as the parts do, so that the stock tools need but `cat`. */
+function fileOf({ name, part }: StoredItem, codec: Codec): string {
+  const file = `${name}${CODEC_SUFFIX[codec]}`;
+  return part === undefined ? file : `${file}.part-${String(part).padStart(PART_DIGITS, "0")}`;
 }
 
 /** The manifest of artifacts that are stored. Throws `RefusedError` LOCK_TOO_SHORT. */

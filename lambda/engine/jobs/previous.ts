@@ -61,7 +61,9 @@ function readableCadences({ estate }: Services): Cadence[] {
 }
 
 function toCandidate(manifest: Manifest, lifetime: Lifetime): Candidate {
-  const usable = manifest.artifacts.filter((artifact) => isLongLived(artifact, lifetime));
+  // One of several parts is no item by itself.
+  const whole = manifest.artifacts.filter(({ part }) => part === undefined);
+  const usable = whole.filter((artifact) => isLongLived(artifact, lifetime));
   return {
     manifest,
     reusable: new Map(usable.map((artifact) => [artifact.name, artifact])),

@@ -2,14 +2,15 @@ import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Position } from "../model/manifest.ts";
 import { positionOf } from "../model/position.ts";
-import type { Dump, DumpItem, DumpOptions, DumpSummary } from "../sources/source.ts";
+import type { Dump, DumpOptions, DumpSummary, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { readEndState } from "./end-state.ts";
 import { isCompared, makeFingerprint, storageOf } from "./fingerprint-live.ts";
+import { type IdRange, planRanges } from "./id-ranges.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { encodeMetadata } from "./metadata.ts";
-import { dataItem, metadataItem, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./names.ts";
+import { dataItem, metadataItem, type Namespace, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./names.ts";
 import {
   checkNoGap,
   checkReached,
@@ -23,8 +24,10 @@ import {
   type SpanStart,
   spanFilter,
 } from "./oplog.ts";
-import { readRaw } from "./read-raw.ts";
+import { readRange, readRaw } from "./read-raw.ts";
 import { TouchedNamespaces } from "./touched.ts";
+
+const PART_BYTES = 256 * 1024 * 1024;
 
 /** The span of the oplog that belongs to a dump. */
 interface Span {
@@ -33,9 +36,17 @@ interface Span {
   readonly touched: TouchedNamespaces;
 }
 
+/** The documents of a namespace while they are read, in one part or several at once. */
+interface ReadData {
+  readonly listed: Listed;
+  readonly storage: Namespace;
+  readonly content: ContentHash;
+  unread: number;
+}
+
 /** A dump in progress, in the directory layout of mongodump. One at a time may be read from it; items several. */
 export class MongodbDump implements Dump {
-  readonly items: AsyncIterable<DumpItem>;
+  readonly items: AsyncIterable<StoredItem>;
   readonly #tools: DumpTools;
   readonly #options: DumpOptions;
   readonly #fingerprint: Record<string, NamespaceFingerprint> = {};
@@ -66,7 +77,7 @@ export class MongodbDump implements Dump {
     return { ...summary, endState };
   }
 
-  async *#makeItems(): AsyncGenerator<DumpItem> {
+  async *#makeItems(): AsyncGenerator<StoredItem> {
     const { connection, versions } = this.#tools;
     const from = (await hasOplog(connection)) ? await findStart(connection) : undefined;
     this.#listed = await listNamespaces(connection);
@@ -75,7 +86,7 @@ export class MongodbDump implements Dump {
     for (const listed of this.#listed) {
       yield this.#small(metadataItem(listed.namespace), encodeMetadata(connection.driver.BSON, listed));
       const storage = storageOf(listed);
-      if (storage !== undefined) yield this.#item(dataItem(storage), this.#readData(listed));
+      if (storage !== undefined) yield* this.#dataItems(listed, storage);
       else await this.#note(listed, this.#tools.newContent());
     }
     await this.#allRead();
@@ -84,13 +95,26 @@ export class MongodbDump implements Dump {
     this.#done = true;
   }
 
+  /** One item of all documents, or its parts; all of these add to one fingerprint, which knows no order. */
+  async *#dataItems(listed: Listed, storage: Namespace): AsyncGenerator<StoredItem> {
+    const { connection, newContent } = this.#tools;
+    const ranges = await planRanges(connection, listed, this.#options.partBytes ?? PART_BYTES);
+    const data: ReadData = { listed, storage, content: newContent(), unread: ranges.length };
+    const name = dataItem(storage);
+    for (const [index, range] of ranges.entries()) {
+      const body = this.#readData(data, range);
+      if (ranges.length === 1) yield this.#item(name, body);
+      else yield { ...this.#item(`${name} part ${index + 1}`, body), name, part: index + 1 };
+    }
+  }
+
   /** An item counts as unread from the moment it is handed out until its last byte was taken. */
-  #item(name: string, body: AsyncGenerator<Uint8Array>): DumpItem {
+  #item(name: string, body: AsyncGenerator<Uint8Array>): StoredItem {
     this.#unread.add(name);
     return { name, body: this.#track(name, body) };
   }
 
-  #small(name: string, bytes: Uint8Array): DumpItem {
+  #small(name: string, bytes: Uint8Array): StoredItem {
     return this.#item(name, yieldOnce(bytes));
   }
 
@@ -116,16 +140,15 @@ export class MongodbDump implements Dump {
     await this.#tools.connection.run("The dump", async () => {});
   }
 
-  async *#readData(listed: Listed): AsyncGenerator<Uint8Array> {
+  async *#readData(data: ReadData, range: IdRange): AsyncGenerator<Uint8Array> {
     const { connection, budget } = this.#tools;
-    const content = this.#tools.newContent();
-    const storage = storageOf(listed);
-    invariant(storage !== undefined, "a view has no data to read");
-    for await (const { documents, ends } of readRaw(connection, storage, { budget })) {
+    const { storage, content } = data;
+    for await (const { documents, ends } of readRange(connection, storage, range, { budget })) {
       content.addAll(documents, ends);
       if (documents.length > 0) yield documents;
     }
-    await this.#note(listed, content);
+    data.unread -= 1;
+    if (data.unread === 0) await this.#note(data.listed, content);
   }
 
   async #note(listed: Listed, content: ContentHash): Promise<void> {

@@ -4,6 +4,7 @@ import { SourceError } from "../model/errors.ts";
 import { type RawBatch, takeBatch } from "./bson.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connect.ts";
+import type { IdRange } from "./id-ranges.ts";
 import { type Namespace, nameOf } from "./names.ts";
 
 /** The server sends at most so much in one batch. */
@@ -17,6 +18,8 @@ const KILL_TIMEOUT_MS = 2_000;
 
 export interface ReadOptions {
   readonly filter?: Document;
+  /** Reads these along the index of `_id`. */
+  readonly range?: IdRange;
   /** Reads at that moment of the oplog, as far as the server still holds it. */
   readonly at?: Timestamp;
   /** Reads only what the majority has, and so cannot be rolled back. */
@@ -72,6 +75,21 @@ export async function* readRaw(
   }
 }
 
+/** As `readRaw`, of one range: with its open end, too, which the bounds of an index cannot include. */
+export async function* readRange(
+  connection: Connection,
+  namespace: Namespace,
+  range: IdRange,
+  { budget }: Pick<ReadOptions, "budget">,
+): AsyncGenerator<RawBatch> {
+  if (range.min === undefined && range.max === undefined)
+    return yield* readRaw(connection, namespace, { budget });
+  yield* readRaw(connection, namespace, { budget, range });
+  if (range.max !== undefined) return;
+  const filter = { _id: new connection.driver.BSON.MaxKey() };
+  yield* readRaw(connection, namespace, { budget, filter });
+}
+
 async function fetchWhenRoom(reader: Reader, cursorId: bigint): Promise<RawBatch> {
   await reader.budget.take(reader.expectedBytes, reader.connection.signal);
   return fetch(reader, cursorId);
@@ -115,15 +133,28 @@ function planNext(reader: Reader, { documents, ends }: RawBatch): void {
 }
 
 function makeFind({ namespace, options, connection, batchDocuments }: Reader): Document {
-  const { filter, at, majority } = options;
+  const { filter, range, at, majority } = options;
   const Long = connection.driver.BSON.Long;
   return {
     find: namespace.collection,
     ...(filter === undefined ? {} : { filter }),
+    ...(range === undefined ? {} : boundBy(connection, range)),
     batchSize: Long.fromNumber(batchDocuments),
     noCursorTimeout: true,
     ...(at === undefined ? {} : { readConcern: { level: "snapshot", atClusterTime: at } }),
     ...(majority === undefined ? {} : { readConcern: { level: "majority" } }),
+  };
+}
+
+/**
+ * Bounds of the index and no filter: a filter's `$gte` sees only values of its own type. An open end is named, because
+ * a server left to itself ends before MaxKey on an index, and after it in a clustered collection.
+ */
+function boundBy({ driver }: Connection, { min, max }: IdRange): Document {
+  return {
+    hint: { _id: 1 },
+    ...(min && { min: driver.embed(min) }),
+    max: max === undefined ? { _id: new driver.BSON.MaxKey() } : driver.embed(max),
   };
 }
 

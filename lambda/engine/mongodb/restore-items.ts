@@ -19,7 +19,8 @@ export interface RestorePart {
   readonly listed: Listed;
   /** Where the documents go: the namespace, or the buckets of a time series. */
   readonly storage: Namespace;
-  readonly data?: RestoreItem;
+  /** In the order of their parts; one, where there are none. */
+  readonly data?: readonly RestoreItem[];
 }
 
 /** A backup's items, sorted by what is done with them. */
@@ -37,12 +38,11 @@ export async function planRestore(
   signal: AbortSignal,
 ): Promise<RestorePlan> {
   const parts: RestorePart[] = [];
-  const data = new Map<string, RestoreItem>();
+  const data = groupData(items);
   let oplog: RestoreItem | undefined;
   for (const item of items) {
     const kind = readItemName(item.name);
     if (kind.kind === "oplog") oplog = item;
-    if (kind.kind === "data") data.set(item.name, item);
     if (kind.kind !== "metadata") continue;
     const listed = decodeMetadata(driver.BSON, await collectBytes(item, signal), item.name, kind.namespace);
     const storage = listed.kind === "timeseries" ? bucketsOf(listed.namespace) : listed.namespace;
@@ -64,7 +64,23 @@ export async function planRestore(
   };
 }
 
-function checkPaired(parts: readonly RestorePart[], left: ReadonlyMap<string, RestoreItem>): void {
+/** The items of documents by name, parts in order. Throws `IntegrityError` where one is missing or there twice. */
+export function groupData(items: readonly RestoreItem[]): Map<string, readonly RestoreItem[]> {
+  const data = items.filter(({ name }) => readItemName(name).kind === "data");
+  const groups = Map.groupBy(data, ({ name }) => name);
+  for (const [name, group] of groups) {
+    group.sort((a, b) => (a.part ?? 0) - (b.part ?? 0));
+    const wrong = group.findIndex(({ part }, index) => part !== index + 1);
+    const whole = group.length === 1 && group[0]?.part === undefined;
+    if (wrong >= 0 && !whole)
+      throw incomplete(
+        `of ${name} part ${group[wrong]?.part ?? "none"} stands where part ${wrong + 1} belongs`,
+      );
+  }
+  return groups;
+}
+
+function checkPaired(parts: readonly RestorePart[], left: ReadonlyMap<string, unknown>): void {
   const missing = parts.find(({ listed, data }) => listed.kind !== "view" && data === undefined);
   if (missing !== undefined) throw incomplete(`${dataItem(missing.storage)} is missing`);
   for (const name of left.keys()) throw incomplete(`${name} has no metadata beside it`);

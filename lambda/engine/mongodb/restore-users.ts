@@ -49,9 +49,9 @@ async function readById(tools: DumpTools, { storage }: RestorePart): Promise<Map
 
 async function readItem(tools: DumpTools, { data }: RestorePart): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
-  if (data === undefined) return found;
-  for await (const { bytes, ends } of splitDocuments(data, BATCH, tools.connection.signal))
-    addById(found, bytes, ends);
+  for (const item of data ?? [])
+    for await (const { bytes, ends } of splitDocuments(item, BATCH, tools.connection.signal))
+      addById(found, bytes, ends);
   return found;
 }
 

@@ -1,24 +1,23 @@
 import { invariant, RefusedError } from "../model/errors.ts";
 import { logTimeOf } from "../model/position.ts";
 import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
-import { readFlag } from "./bson.ts";
 import { buildIndexes, builtIndexes, isUnique, tryBuildIndexes } from "./create-indexes.ts";
 import type { DumpTools } from "./dump-tools.ts";
+import { inParallel } from "./in-parallel.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
 import { readEntry } from "./oplog.ts";
 import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
-import { planRestore, type RestorePart, type RestorePlan } from "./restore-items.ts";
+import { createNamespace, restoreData } from "./restore-data.ts";
+import { planRestore } from "./restore-items.ts";
 import { restoreUsers } from "./restore-users.ts";
 import { splitDocuments } from "./split-documents.ts";
 import { clearTarget } from "./target.ts";
 import { TouchedNamespaces } from "./touched.ts";
-import { insertRaw } from "./write-raw.ts";
 
-const PARALLEL_COLLECTIONS = 2;
+/** As many as a server works at once by default (`maxNumActiveUserIndexBuilds`); it lets others wait. */
+const INDEX_BUILDS_AT_ONCE = 3;
 const BATCH = { bytes: 1024 * 1024, documents: 5_000 } as const;
-/** The first commands of a collection's batches may be on their way while the next is read. */
-const BATCHES_IN_FLIGHT = 2;
 
 /** Writes a backup onto a server, in the order of docs/adr/0002. Throws `IntegrityError` for a single lost record. */
 export async function restore(tools: DumpTools, request: RestoreRequest): Promise<RestoreReport> {
@@ -26,12 +25,12 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   checkVersions(tools, request);
   const plan = await planRestore(connection.driver, request.items, connection.signal);
   await clearTarget(connection, request.guard);
-  const records = await restoreData(tools, plan);
+  const records = await restoreData(tools, plan.collections);
   const touched =
     plan.oplog === undefined ? new Set<string>() : await listTouched(plan.oplog, connection.signal);
   const indexes = plan.collections.map(({ listed }) => listed);
   const deferred = await createIndexes(tools, indexes, touched, request.beforeReplay !== undefined);
-  for (const view of plan.views) await createView(tools, view);
+  for (const view of plan.views) await createNamespace(tools, view);
   const users = await restoreUsers(tools, plan.users);
   await compareBeforeReplay(tools, request, deferred);
   const log = logOf(request, plan.oplog);
@@ -70,17 +69,13 @@ async function createIndexes(
   comparing: boolean,
 ): Promise<Listed[]> {
   const deferred: Listed[] = [];
-  for (const listed of all) {
+  await inParallel(all, INDEX_BUILDS_AT_ONCE, async (listed) => {
     const built = builtIndexes(listed.indexes);
+    const lasting = built.filter((index) => !isUnique(index));
     if (!touched.has(nameOf(listed.namespace))) await buildIndexes(connection, listed.namespace, built);
-    else if (!comparing)
-      await buildIndexes(
-        connection,
-        listed.namespace,
-        built.filter((index) => !isUnique(index)),
-      );
+    else if (!comparing) await buildIndexes(connection, listed.namespace, lasting);
     else if (!(await tryBuildIndexes(connection, listed.namespace, built))) deferred.push(listed);
-  }
+  });
   return deferred;
 }
 
@@ -107,65 +102,6 @@ function checkVersions(tools: DumpTools, { manifest }: RestoreRequest): void {
     "VERSION_INCOMPATIBLE",
     `The backup is of MongoDB ${source}, the target is ${target}: older than the data. Restore onto ${source} or newer.`,
     { facts: { source, target } },
-  );
-}
-
-async function restoreData(tools: DumpTools, plan: RestorePlan): Promise<number> {
-  const queue = plan.collections.toSorted((a, b) => (b.data?.plainBytes ?? 0) - (a.data?.plainBytes ?? 0));
-  let records = 0;
-  let failed = false;
-  const work = async () => {
-    for (let part = queue.shift(); part !== undefined && !failed; part = queue.shift()) {
-      const written = await restoreCollection(tools, part).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
-      // Not `records += await`: that would read the sum before the wait, and lose what the others add meanwhile.
-      records += written;
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: PARALLEL_COLLECTIONS }, work));
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-  return records;
-}
-
-async function restoreCollection(tools: DumpTools, part: RestorePart): Promise<number> {
-  const { connection, progress } = tools;
-  const { listed, storage, data } = part;
-  await connection.run(`Creating ${nameOf(listed.namespace)}`, () =>
-    connection.client
-      .db(listed.namespace.database)
-      .command({ create: listed.namespace.collection, ...connection.driver.spread(listed.options) }),
-  );
-  if (data === undefined) return 0;
-  // A capped collection keeps the order of its documents and drops the oldest.
-  const inOrder = readFlag(listed.options, "capped");
-  const flying: Promise<void>[] = [];
-  let records = 0;
-  let bytes = 0;
-  try {
-    for await (const batch of splitDocuments(data, BATCH, connection.signal)) {
-      if (flying.length >= (inOrder ? 1 : BATCHES_IN_FLIGHT)) await flying.shift();
-      const written = insertRaw(connection, storage, batch, inOrder);
-      written.catch(() => {});
-      flying.push(written);
-      records += batch.ends.length;
-      bytes += batch.bytes.length;
-      progress({ phase: "restore", name: data.name, bytes });
-    }
-  } finally {
-    await Promise.allSettled(flying);
-  }
-  await Promise.all(flying);
-  return records;
-}
-
-async function createView({ connection }: DumpTools, { listed }: RestorePart): Promise<void> {
-  const { database, collection } = listed.namespace;
-  await connection.run(`Creating the view ${nameOf(listed.namespace)}`, () =>
-    connection.client
-      .db(database)
-      .command({ create: collection, ...connection.driver.spread(listed.options) }),
   );
 }
 

@@ -1,6 +1,7 @@
 import { IntegrityError, throwIfAborted } from "../model/errors.ts";
 import type { RestoreItem } from "../sources/source.ts";
 import { readDocumentSize } from "./bson.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 
 /** The small items, metadata above all, are read whole; none is larger than this. */
 const LARGEST_SMALL_ITEM = 64 * 1024 * 1024;
@@ -15,6 +16,8 @@ export interface DocumentBatch {
 export interface BatchLimits {
   readonly bytes: number;
   readonly documents: number;
+  /** Taken from before bytes are gathered; whoever gets a batch gives its bytes back. */
+  readonly budget?: ByteBudget;
 }
 
 /**
@@ -26,25 +29,49 @@ export async function* splitDocuments(
   limits: BatchLimits,
   signal: AbortSignal,
 ): AsyncGenerator<DocumentBatch> {
+  const { budget } = limits;
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
+  let wantedBytes = limits.bytes;
+  let takenBytes = 0;
   let position = 0;
-  for await (const chunk of item.open()) {
-    throwIfAborted(signal);
-    pending.push(chunk);
-    pendingBytes += chunk.length;
-    if (pendingBytes < limits.bytes) continue;
-    const bytes = Buffer.concat(pending, pendingBytes);
-    const { batches, used } = cut(bytes, limits, item.name, position);
-    yield* batches;
-    position += used;
-    pending = [bytes.subarray(used)];
-    pendingBytes = bytes.length - used;
+  try {
+    for await (const chunk of item.open()) {
+      throwIfAborted(signal);
+      if (takenBytes === 0) {
+        await budget?.take(wantedBytes, signal);
+        takenBytes = wantedBytes;
+      }
+      pending.push(chunk);
+      pendingBytes += chunk.length;
+      if (pendingBytes < wantedBytes) continue;
+      const bytes = Buffer.concat(pending, pendingBytes);
+      const { batches, used } = cut(bytes, limits, item.name, position);
+      budget?.give(takenBytes - used);
+      takenBytes = used;
+      for (const batch of batches) {
+        takenBytes -= batch.bytes.length;
+        yield batch;
+      }
+      position += used;
+      const rest = bytes.subarray(used);
+      pending = [rest];
+      pendingBytes = rest.length;
+      // A large document is put together once, when all of it is there.
+      wantedBytes = Math.max(limits.bytes, rest.length < 4 ? 0 : rest.readInt32LE(0));
+    }
+    const rest = Buffer.concat(pending, pendingBytes);
+    const { batches, used } = cut(rest, limits, item.name, position);
+    checkComplete(item, position, used, rest.length);
+    budget?.give(takenBytes - used);
+    takenBytes = used;
+    for (const batch of batches) {
+      takenBytes -= batch.bytes.length;
+      yield batch;
+    }
+  } finally {
+    budget?.give(takenBytes);
   }
-  const rest = Buffer.concat(pending, pendingBytes);
-  const { batches, used } = cut(rest, limits, item.name, position);
-  checkComplete(item, position, used, rest.length);
-  yield* batches;
 }
 
 /** Cuts whole documents off `bytes`; `position` is where these stand in the item. */

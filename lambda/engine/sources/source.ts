@@ -21,6 +21,8 @@ export interface SourceFacts {
 /** One object that a dump reads; `body` is read to its end before the next but `parallel` − 1 are asked for. */
 export interface StoredItem {
   readonly name: string;
+  /** From 1, where an object is dumped in several: their bodies, in this order, are its content. */
+  readonly part?: number;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -122,11 +124,14 @@ export interface DumpOptions {
   readonly proof: "end-state" | "as-read";
   /** Everything without it. Only for a source with `scopes`. */
   readonly scope?: DumpScope;
+  /** What is twice as large is dumped in parts of about so many plain bytes, 256 MiB by default. */
+  readonly partBytes?: number;
 }
 
 /** One object of a backup to restore; `open` may be called again after a failure. `body` yields plain bytes. */
 export interface RestoreItem {
   readonly name: string;
+  readonly part?: number;
   readonly plainBytes: number;
   open(): AsyncIterable<Uint8Array>;
 }

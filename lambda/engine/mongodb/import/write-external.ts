@@ -8,6 +8,7 @@ import { storageOf } from "../fingerprint-live.ts";
 import { decodeMetadata } from "../metadata.ts";
 import { dataItem, type Namespace, OPLOG_ITEM, PRELUDE_ITEM, readItemName } from "../names.ts";
 import { loadRawDriver } from "../raw-driver.ts";
+import { groupData } from "../restore-items.ts";
 import { collectBytes } from "../split-documents.ts";
 import { parsePrelude } from "./prelude.ts";
 import { readBatches } from "./read-batches.ts";
@@ -18,7 +19,7 @@ const OPLOG: Namespace = { database: "", collection: "oplog" };
 interface Part {
   readonly entry: ArchiveEntry;
   readonly storage: Namespace;
-  readonly data?: RestoreItem;
+  readonly data: readonly RestoreItem[];
 }
 
 /**
@@ -43,6 +44,7 @@ async function planParts(
 ): Promise<Part[]> {
   const { BSON } = await loadRawDriver();
   const parts: Part[] = [];
+  const data = groupData(items);
   for (const item of items) {
     const named = readItemName(item.name);
     if (named.kind !== "metadata") continue;
@@ -50,17 +52,20 @@ async function planParts(
     const listed = decodeMetadata(BSON, bytes, item.name, named.namespace);
     const entry = { namespace: listed.namespace, metadata: bytes.toString("utf8"), kind: listed.kind };
     const storage = storageOf(listed);
-    if (storage === undefined) parts.push({ entry, storage: listed.namespace });
-    else parts.push({ entry, storage, data: requireData(byName, storage) });
+    if (storage === undefined) parts.push({ entry, storage: listed.namespace, data: [] });
+    else parts.push({ entry, storage, data: requireData(data, storage) });
   }
-  const data = byName.get(OPLOG_ITEM);
-  if (data !== undefined)
-    parts.push({ entry: { namespace: OPLOG, metadata: "", kind: "" }, storage: OPLOG, data });
+  const oplog = byName.get(OPLOG_ITEM);
+  if (oplog !== undefined)
+    parts.push({ entry: { namespace: OPLOG, metadata: "", kind: "" }, storage: OPLOG, data: [oplog] });
   return parts;
 }
 
-function requireData(byName: ReadonlyMap<string, RestoreItem>, storage: Namespace): RestoreItem {
-  const found = byName.get(dataItem(storage));
+function requireData(
+  data: ReadonlyMap<string, readonly RestoreItem[]>,
+  storage: Namespace,
+): readonly RestoreItem[] {
+  const found = data.get(dataItem(storage));
   if (found !== undefined) return found;
   throw new IntegrityError(
     "ARTIFACT_MISSING",
@@ -72,8 +77,8 @@ function requireData(byName: ReadonlyMap<string, RestoreItem>, storage: Namespac
 async function* readBlocks({ storage, data }: Part, signal: AbortSignal): AsyncGenerator<ArchiveBlock> {
   const namespace = storage;
   yield { kind: "documents", namespace, batch: { bytes: Buffer.alloc(0), ends: [] } };
-  if (data !== undefined)
-    for await (const batch of readBatches(data.open(), data.name)) {
+  for (const item of data)
+    for await (const batch of readBatches(item.open(), item.name)) {
       throwIfAborted(signal);
       yield { kind: "documents", namespace, batch };
     }
