@@ -27,6 +27,8 @@ export interface MongodOptions {
   readonly port?: number;
   /** Its name; it is initiated, and this returns once the server is primary. Without it: a standalone. */
   readonly replicaSet?: string;
+  /** Another member initiates the set, or has done so: this returns once the server answers. */
+  readonly joins?: true;
   /** Turns access control on; users live in `admin`, and `uri` is the first one's. */
   readonly auth?: { readonly users: readonly [MongodUser, ...MongodUser[]] };
   /** 0.25 by default: left to itself mongod takes half of the memory. */
@@ -149,6 +151,7 @@ async function makeReady(options: MongodOptions, port: number, child: ChildProce
     await using probe = open();
     return (await probe.db("admin").command({ hello: 1 })).ok === 1;
   });
+  if (options.joins !== undefined) return;
   await using client = open();
   if (options.replicaSet !== undefined) await initiate(client, options.replicaSet, port);
   await until(async () => (await client.db("admin").command({ hello: 1 })).isWritablePrimary === true);
