@@ -23,13 +23,16 @@ export interface ServerPair {
   fingerprintTarget(names?: readonly string[]): Promise<Fingerprint>;
 }
 
-/** Starts the pair before the tests of the calling file and ends it after them. */
-export function useServerPair(): ServerPair {
+/** Starts the pair before the tests of the calling file, the source with these arguments too, and ends it after them. */
+export function useServerPair(sourceArguments: readonly string[] = []): ServerPair {
   let source: TestServer;
   let target: TestServer;
   let client: MongoClient;
   beforeAll(async () => {
-    [source, target] = await Promise.all([startServer({ replicaSet: "rs0" }), startServer()]);
+    [source, target] = await Promise.all([
+      startServer({ replicaSet: "rs0", extraArguments: sourceArguments }),
+      startServer(),
+    ]);
     client = new MongoClient(source.mongod.uri);
   });
   afterEach(async () => {

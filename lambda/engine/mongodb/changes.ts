@@ -49,7 +49,7 @@ export class MongodbChanges implements Changes {
     return {
       from: positionOf(this.#from),
       to: positionOf(this.#to),
-      touched: this.#touched.names(),
+      touched: this.#touched.names([]),
       destructive: this.#destructive,
       versions: this.#tools.versions,
     };

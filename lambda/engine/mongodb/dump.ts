@@ -72,7 +72,7 @@ export class MongodbDump implements Dump {
     const summary = { fingerprint, from: positionOf(span.from), to: positionOf(span.to), versions };
     // What was written meanwhile is told in any case: a recovery must not take it for a difference.
     if (this.#options.proof === "as-read")
-      return { ...summary, endState: { touched: span.touched.names(), fingerprint: {} } };
+      return { ...summary, endState: { touched: span.touched.names(this.#listed), fingerprint: {} } };
     const endState = await readEndState(this.#tools, this.#listed, span.touched, span.to);
     return { ...summary, endState };
   }

@@ -26,7 +26,7 @@ export async function readEndState(
     const read = await readAt(tools, item, to);
     if (read !== undefined) fingerprint[name] = read;
   }
-  return { touched: touched.names(), fingerprint };
+  return { touched: touched.names(listed), fingerprint };
 }
 
 async function readAt(

@@ -39,7 +39,8 @@ export async function listNamespaces(connection: Connection): Promise<Listed[]> 
   return all;
 }
 
-async function listOfDatabase(connection: Connection, database: string): Promise<Listed[]> {
+/** As `listNamespaces`, of one database. */
+export async function listOfDatabase(connection: Connection, database: string): Promise<Listed[]> {
   const infos = await readAll(connection, database, { listCollections: 1 });
   const listed: Listed[] = [];
   for (const info of infos) {
@@ -47,12 +48,16 @@ async function listOfDatabase(connection: Connection, database: string): Promise
     const namespace = { database, collection: text("name") };
     if (isServersOwn(namespace) || ownerOf(namespace) !== namespace) continue;
     const kind = text("type") as NamespaceKind;
-    const indexes =
-      kind === "view" ? [] : await readAll(connection, database, { listIndexes: namespace.collection });
+    const indexes = kind === "view" ? [] : await listIndexes(connection, namespace);
     const options = readDocument(info, "options") ?? EMPTY_DOCUMENT;
     listed.push({ namespace, kind, options, indexes, ...uuidOf(info) });
   }
   return listed.sort((a, b) => (nameOf(a.namespace) < nameOf(b.namespace) ? -1 : 1));
+}
+
+/** The definitions of a collection's indexes; of one that is gone none. */
+export function listIndexes(connection: Connection, { database, collection }: Namespace): Promise<Buffer[]> {
+  return readAll(connection, database, { listIndexes: collection });
 }
 
 function readDocument(document: Buffer, name: string): Buffer | undefined {

@@ -71,9 +71,19 @@ export function bucketsOf(namespace: Namespace): Namespace {
   return { database: namespace.database, collection: BUCKETS + namespace.collection };
 }
 
+/** Whether the collection holds the buckets of a time series. */
+export function isBuckets({ collection }: Namespace): boolean {
+  return collection.startsWith(BUCKETS);
+}
+
+/** Whether this is where a database keeps the definitions of its views. */
+export function isViews({ collection }: Namespace): boolean {
+  return collection === "system.views";
+}
+
 /** The time series that a bucket collection belongs to, or the namespace itself. */
 export function ownerOf(namespace: Namespace): Namespace {
-  if (!namespace.collection.startsWith(BUCKETS)) return namespace;
+  if (!isBuckets(namespace)) return namespace;
   return { database: namespace.database, collection: namespace.collection.slice(BUCKETS.length) };
 }
 

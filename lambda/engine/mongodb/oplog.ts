@@ -4,7 +4,16 @@ import { SourceError, throwIfAborted } from "../model/errors.ts";
 import { compareLogTimes, formatLogTime, type LogTime } from "../model/position.ts";
 import { type Element, findElement, readElements, readText, TYPE } from "./bson.ts";
 import type { Connection } from "./connect.ts";
-import { isServersOwn, type Namespace, nameOf, ownerOf, parseNamespace } from "./names.ts";
+import {
+  isServersOwn,
+  isServerVersion,
+  isUsers,
+  isViews,
+  type Namespace,
+  nameOf,
+  ownerOf,
+  parseNamespace,
+} from "./names.ts";
 
 /** Where the oplog lies. */
 export const OPLOG: Namespace = { database: "local", collection: "oplog.rs" };
@@ -177,36 +186,57 @@ export function readNested(entry: Entry): Entry[] {
   );
 }
 
-/** What an entry does to which namespace, transactions taken apart. `definition`: it changes more than documents. */
-export function* listTouches(entry: Entry): Generator<{ namespace: string; definition: boolean }> {
+/** What an entry does to which namespace. `definition`: it changes more than documents. */
+export interface Touch {
+  readonly namespace: string;
+  readonly definition: boolean;
+}
+
+/** What an entry does to which namespaces, transactions taken apart. */
+export function* listTouches(entry: Entry): Generator<Touch> {
   if (entry.kind === "n") return;
-  if (entry.kind !== "c") {
-    if (isReplayed(entry.namespace)) yield { namespace: entry.namespace, definition: false };
-    return;
-  }
+  if (entry.kind === "c") return yield* listTouchesOfCommand(entry);
+  const view = isViews(parseNamespace(entry.namespace)) ? readView(entry) : undefined;
+  if (view !== undefined) yield { namespace: view, definition: true };
+  else if (isReplayed(entry.namespace)) yield { namespace: entry.namespace, definition: false };
+}
+
+function* listTouchesOfCommand(entry: Entry): Generator<Touch> {
   const { name, collection } = readCommand(entry);
   if (name === "applyOps") {
     for (const nested of readNested(entry)) yield* listTouches(nested);
     return;
   }
   if (collection === "") return;
-  if (name === "renameCollection") {
-    for (const namespace of [
-      collection,
-      readText(embedded(entry, "o"), findElement(embedded(entry, "o"), "to")),
-    ])
-      if (namespace !== undefined && isReplayed(namespace)) yield { namespace, definition: true };
-    return;
-  }
   const { database } = parseNamespace(entry.namespace);
-  if (isReplayed(`${database}.${collection}`))
-    yield { namespace: `${database}.${collection}`, definition: true };
+  const object = embedded(entry, "o");
+  const namespaces =
+    name === "renameCollection"
+      ? [collection, readText(object, findElement(object, "to")) ?? ""]
+      : [`${database}.${collection}`];
+  for (const namespace of namespaces) if (isReplayed(namespace)) yield { namespace, definition: true };
 }
 
-/** Whether a restore replays operations on this namespace: `admin`, `config` and `local` are the server's. */
+/** The view, by its full name, that a write to `<database>.system.views` is about. */
+function readView(entry: Entry): string | undefined {
+  const object = embedded(entry, "o");
+  return readText(object, findElement(object, "_id"));
+}
+
+/** The database whose views all go away by this entry, or undefined. */
+export function readViewless(entry: Entry): string | undefined {
+  if (entry.kind !== "c") return undefined;
+  const { name, collection } = readCommand(entry);
+  const { database } = parseNamespace(entry.namespace);
+  const all = name === "dropDatabase" || (name === "drop" && isViews({ database, collection }));
+  return all ? database : undefined;
+}
+
+/** Whether a restore replays operations on this namespace: what is the server's is not, nor are users and roles. */
 export function isReplayed(name: string): boolean {
   const namespace = parseNamespace(name);
-  return namespace.database !== "admin" && namespace.database !== "" && !isServersOwn(namespace);
+  if (namespace.database === "" || isServersOwn(namespace)) return false;
+  return !isUsers(namespace) && !isServerVersion(namespace);
 }
 
 /** The name by which a fingerprint knows the namespace: a time series for its buckets. */

@@ -38,7 +38,7 @@ export async function replayOplog(
   const replay = new Replay(tools.connection, listed);
   await replay.relaxUnique(touched);
   for (const item of log.items) await replayItem(tools, replay, item, () => "replay");
-  const changed = log.slices === undefined ? undefined : await replaySlices(tools, replay, log);
+  const changed = log.slices === undefined ? undefined : await replaySlices(tools, replay, log, listed);
   await replay.finish();
   return { operations: replay.operations, ...(changed && { changed }) };
 }
@@ -49,6 +49,7 @@ async function replaySlices(
   tools: DumpTools,
   replay: Replay,
   { slices, base, until }: Extract<ReplayedLog, { base: OplogTime }>,
+  listed: readonly Listed[],
 ): Promise<string[]> {
   const touched = new TouchedNamespaces();
   let reached = base;
@@ -61,7 +62,7 @@ async function replaySlices(
     return "replay";
   };
   for (const item of slices) await replayItem(tools, replay, item, choose);
-  return touched.names();
+  return touched.names(listed);
 }
 
 async function replayItem(

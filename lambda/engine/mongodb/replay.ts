@@ -1,5 +1,5 @@
 import type { Document } from "mongodb";
-import { IntegrityError } from "../model/errors.ts";
+import { IntegrityError, SourceError } from "../model/errors.ts";
 import {
   type Element,
   findElement,
@@ -8,17 +8,16 @@ import {
   readElements,
   readText,
   TYPE,
-  withoutFields,
 } from "./bson.ts";
 import type { Connection } from "./connect.ts";
-import { buildIndexes, isClustered, isUnique } from "./create-indexes.ts";
-import { type Listed, listNamespaces } from "./list-namespaces.ts";
-import { readIndexName } from "./metadata.ts";
-import { nameOf, parseNamespace } from "./names.ts";
+import type { Listed } from "./list-namespaces.ts";
+import { isViews, type Namespace, parseNamespace } from "./names.ts";
 import { type Entry, embedded, isReplayed, readCommand } from "./oplog.ts";
+import { ReplayedDefinitions } from "./replay-definitions.ts";
 import { TransactionBuffer } from "./transactions.ts";
+import { updateRaw } from "./write-raw.ts";
 
-const APPLY_OPERATIONS = 500;
+const APPLY_OPERATIONS = 2_000;
 const APPLY_BYTES = 8 * 1024 * 1024;
 /** What an operation needs: kind, namespace, object, criterion, whether to insert when missing. */
 const KEPT = ["op", "ns", "o", "o2"];
@@ -32,33 +31,20 @@ export class Replay {
   operations = 0;
   readonly #connection: Connection;
   readonly #transactions = new TransactionBuffer();
-  readonly #indexes = new Map<string, Buffer[]>();
-  readonly #existing = new Set<string>();
+  readonly #definitions: ReplayedDefinitions;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  /** The batch that the server works on while the next one is made. */
+  #flying: Promise<void> | undefined;
 
   constructor(connection: Connection, listed: readonly Listed[]) {
     this.#connection = connection;
-    for (const { namespace } of listed) this.#existing.add(nameOf(namespace));
-    for (const { namespace, indexes } of listed)
-      this.#indexes.set(
-        nameOf(namespace),
-        indexes.filter((index) => isUnique(index) && !isClustered(index)),
-      );
+    this.#definitions = new ReplayedDefinitions(connection, listed);
   }
 
   /** Drops the unique indexes of touched collections, and forgets those of the others: they stay built. */
-  async relaxUnique(touched: ReadonlySet<string>): Promise<void> {
-    for (const { namespace, indexes } of await listNamespaces(this.#connection)) {
-      const name = nameOf(namespace);
-      if (!touched.has(name)) this.#indexes.delete(name);
-      if (!touched.has(name) || !isReplayed(name)) continue;
-      for (const index of indexes.filter((one) => isUnique(one) && !isClustered(one)))
-        await this.#run(namespace.database, {
-          dropIndexes: namespace.collection,
-          index: readIndexName(index),
-        });
-    }
+  relaxUnique(touched: ReadonlySet<string>): Promise<void> {
+    return this.#definitions.relaxUnique(touched);
   }
 
   async add(entry: Entry): Promise<void> {
@@ -67,153 +53,102 @@ export class Replay {
 
   async finish(): Promise<void> {
     await this.#flush();
-    for (const [name, indexes] of this.#indexes)
-      if (this.#existing.has(name)) await buildIndexes(this.#connection, parseNamespace(name), indexes);
+    await this.#definitions.buildDeferred();
   }
 
   async #addOperation(entry: Entry): Promise<void> {
     if (entry.kind === "c") return this.#addCommand(entry);
-    if (!["i", "u", "d"].includes(entry.kind) || !isReplayed(entry.namespace)) return;
-    if (!(await this.#exists(entry))) return;
+    if (!["i", "u", "d"].includes(entry.kind)) return;
+    const place = parseNamespace(entry.namespace);
+    if (isDefinition(place)) return this.#addDefinition(entry, place);
+    if (!isReplayed(entry.namespace) || !(await this.#exists(entry))) return;
+    if (isOldUpdate(entry)) return this.#addOldUpdate(entry, place);
     const operation = keepOperation(entry);
     this.#pending.push(operation);
     this.#pendingBytes += operation.length;
-    if (this.#pending.length >= APPLY_OPERATIONS || this.#pendingBytes >= APPLY_BYTES) await this.#flush();
+    if (this.#pending.length >= APPLY_OPERATIONS || this.#pendingBytes >= APPLY_BYTES) await this.#send();
   }
 
   /** Whether the operation's collection is there. One that was dropped later in the span is made for what comes before. */
   async #exists({ kind, namespace }: Entry): Promise<boolean> {
-    if (this.#existing.has(namespace) || parseNamespace(namespace).collection.startsWith("system."))
-      return true;
+    if (this.#definitions.has(namespace)) return true;
     if (kind !== "i") return false;
     await this.#flush();
-    await this.#run(parseNamespace(namespace).database, { create: parseNamespace(namespace).collection });
-    this.#existing.add(namespace);
-    return true;
+    return await this.#definitions.createFor(namespace);
+  }
+
+  async #addDefinition(entry: Entry, place: Namespace): Promise<void> {
+    await this.#flush();
+    if (isViews(place)) await this.#definitions.applyToViews(entry);
+    else if (entry.kind === "i") this.#definitions.noteOldIndex(embedded(entry, "o"));
+    this.operations += 1;
+  }
+
+  /** Servers of now refuse the format in which those before 5.0 log an update. */
+  async #addOldUpdate(entry: Entry, place: Namespace): Promise<void> {
+    await this.#flush();
+    await updateRaw(this.#connection, place, embedded(entry, "o2"), embedded(entry, "o"));
+    this.operations += 1;
   }
 
   async #addCommand(entry: Entry): Promise<void> {
     const { name, collection } = readCommand(entry);
     const { database } = parseNamespace(entry.namespace);
-    const namespace = `${database}.${collection}`;
-    const about = name === "renameCollection" ? collection : namespace;
-    if (!isReplayed(about === `${database}.` ? `${database}.x` : about)) return;
+    const about = name === "renameCollection" ? collection : `${database}.${collection || "x"}`;
+    const losesViews = name === "drop" && isViews(parseNamespace(about));
+    if (!isReplayed(about) && !losesViews) return;
     await this.#flush();
-    const object = embedded(entry, "o");
-    if (name === "createIndexes") this.#want(namespace, [withoutFields(object, name)]);
-    else if (name === "commitIndexBuild") this.#want(namespace, readIndexes(object));
-    else if (name === "dropIndexes" || name === "deleteIndexes") await this.#dropIndex(namespace, object);
-    else if (name === "create") await this.#create(namespace, object);
-    else if (name === "renameCollection") await this.#rename(object);
-    else if (name === "drop") await this.#drop(namespace);
-    else if (name === "dropDatabase") await this.#dropDatabase(database);
-    else if (name === "collMod") await this.#collMod(database, object);
-    else if (!["startIndexBuild", "abortIndexBuild"].includes(name))
-      throw unknownCommand(name, entry.namespace);
+    await this.#definitions.applyCommand(entry);
     this.operations += 1;
   }
 
-  #want(namespace: string, indexes: readonly Buffer[]): void {
-    const known = this.#indexes.get(namespace) ?? [];
-    const names = new Set(indexes.map(readIndexName));
-    this.#indexes.set(namespace, [...known.filter((index) => !names.has(readIndexName(index))), ...indexes]);
-  }
-
-  async #dropIndex(namespace: string, object: Buffer): Promise<void> {
-    const known = this.#indexes.get(namespace) ?? [];
-    const dropped = readText(object, findElement(object, "index"));
-    this.#indexes.set(
-      namespace,
-      known.filter((index) => readIndexName(index) !== dropped),
-    );
-    const { database, collection } = parseNamespace(namespace);
-    await this.#run(database, { dropIndexes: collection, index: dropped }, [
-      "IndexNotFound",
-      "NamespaceNotFound",
-    ]);
-  }
-
-  async #create(namespace: string, object: Buffer): Promise<void> {
-    const { database, collection } = parseNamespace(namespace);
-    // The buckets of a time series come with it, and its definition is a view's.
-    if (collection.startsWith("system.buckets.")) {
-      const { timeseries, expireAfterSeconds } = this.#spread(object);
-      const options = expireAfterSeconds === undefined ? { timeseries } : { timeseries, expireAfterSeconds };
-      await this.#run(database, { create: collection.slice("system.buckets.".length), ...options }, [
-        "NamespaceExists",
-      ]);
-    } else
-      await this.#run(database, this.#spread(withoutFields(object, "idIndex", "temp")), ["NamespaceExists"]);
-    this.#existing.add(namespace);
-  }
-
-  async #drop(namespace: string): Promise<void> {
-    const { database, collection } = parseNamespace(namespace);
-    const owner = collection.startsWith("system.buckets.")
-      ? collection.slice("system.buckets.".length)
-      : collection;
-    await this.#run(database, { drop: owner }, ["NamespaceNotFound"]);
-    this.#existing.delete(namespace);
-    this.#indexes.delete(namespace);
-  }
-
-  /** Only slices hold it: a dump with one in its span is refused. */
-  async #rename(object: Buffer): Promise<void> {
-    const text = (name: string) => readText(object, findElement(object, name)) ?? "";
-    const [from, to] = [text("renameCollection"), text("to")];
-    const dropTarget = findElement(object, "dropTarget") !== undefined && this.#existing.has(to);
-    await this.#run("admin", { renameCollection: from, to, dropTarget });
-    const indexes = this.#indexes.get(from);
-    this.#indexes.delete(from);
-    if (indexes === undefined) this.#indexes.delete(to);
-    else this.#indexes.set(to, indexes);
-    this.#existing.delete(from);
-    this.#existing.add(to);
-  }
-
-  async #dropDatabase(database: string): Promise<void> {
-    await this.#run(database, { dropDatabase: 1 });
-    for (const name of [...this.#existing])
-      if (parseNamespace(name).database === database) {
-        this.#existing.delete(name);
-        this.#indexes.delete(name);
-      }
-  }
-
-  async #collMod(database: string, object: Buffer): Promise<void> {
-    await this.#run(database, this.#spread(object), ["NamespaceNotFound", "IndexNotFound"]);
+  /** Sends what is pending once the batch before it is done, and does not wait for it. */
+  async #send(): Promise<void> {
+    await this.#flying;
+    const operations = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#flying = operations.length === 0 ? undefined : this.#apply(operations);
+    // Its failure is thrown to whoever waits for it next.
+    this.#flying?.catch(() => {});
   }
 
   async #flush(): Promise<void> {
-    const operations = this.#pending;
-    if (operations.length === 0) return;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    await this.#send();
+    await this.#flying;
+  }
+
+  async #apply(operations: readonly Buffer[]): Promise<void> {
+    const { client, driver } = this.#connection;
     const list = makeDocument(
       operations.map((bytes, index) => makeElement(TYPE.document, String(index), bytes)),
     );
-    const applyOps = this.#connection.driver.embed(list, TYPE.array);
-    const reply = await this.#run("admin", { applyOps, writeConcern: { w: 1 } });
-    const results = (reply.results ?? []) as boolean[];
-    const failed = results.findIndex((done) => done !== true);
+    const applyOps = driver.embed(list, TYPE.array);
+    const command = { applyOps, bypassDocumentValidation: true, writeConcern: { w: 1 } };
+    const reply = await this.#connection
+      .run("Replaying", () => client.db("admin").command(command))
+      .catch((error: unknown) => {
+        throw toLoss(operations, error) ?? error;
+      });
+    const { results } = reply;
+    const failed = findFailed(results);
     if (failed >= 0 || results.length !== operations.length)
       throw notApplied(operations[failed], results.length, operations.length);
     this.operations += operations.length;
   }
+}
 
-  #spread(object: Buffer): Document {
-    return this.#connection.driver.spread(object);
-  }
+/** Whether the documents of this collection are definitions. */
+function isDefinition(place: Namespace): boolean {
+  return isViews(place) || place.collection === "system.indexes";
+}
 
-  async #run(database: string, command: Document, allowed: readonly string[] = []): Promise<Document> {
-    const db = this.#connection.client.db(database);
-    return this.#connection.run(`Replaying onto ${database}`, () =>
-      db.command(command).catch((error: { codeName?: string }) => {
-        if (allowed.includes(error.codeName ?? "")) return {};
-        throw error;
-      }),
-    );
-  }
+/** Whether an update names operators, as `$set`, or the version 1 of the format, instead of a document or a difference. */
+function isOldUpdate(entry: Entry): boolean {
+  if (entry.kind !== "u") return false;
+  const [first] = readElements(embedded(entry, "o"));
+  if (first === undefined || !first.name.startsWith("$")) return false;
+  return findElement(embedded(entry, "o"), "diff") === undefined;
 }
 
 /** An operation that can be applied anywhere and again: without the source's UUIDs, session and time. */
@@ -224,27 +159,32 @@ function keepOperation(entry: Entry): Buffer {
   return makeDocument(entry.kind === "u" ? [...elements, UPSERT] : elements);
 }
 
-function readIndexes(object: Buffer): Buffer[] {
-  const list = findElement(object, "indexes");
-  if (list === undefined) return [];
-  return [...readElements(object, list.value)].map(({ value, end }) => object.subarray(value, end));
+function findFailed(results: readonly boolean[]): number {
+  return results.findIndex((done) => done !== true);
 }
 
-function notApplied(operation: Buffer | undefined, got: number, expected: number): IntegrityError {
-  const place = operation === undefined ? undefined : findElement(operation, "ns");
-  const namespace = place === undefined ? "?" : operation?.toString("utf8", place.value + 4, place.end - 1);
+/** The server's answer that an operation failed, as what it means; undefined for other errors. */
+function toLoss(operations: readonly Buffer[], error: unknown): IntegrityError | undefined {
+  if (!(error instanceof SourceError) || error.code !== "COMMAND_FAILED") return undefined;
+  const { errorResponse } = error.cause as { errorResponse?: Document };
+  const { results } = (errorResponse ?? {}) as { results?: boolean[] };
+  const failed = results === undefined ? -1 : findFailed(results);
+  return notApplied(operations[failed], results?.length ?? 0, operations.length, error);
+}
+
+function notApplied(
+  operation: Buffer | undefined,
+  got: number,
+  expected: number,
+  cause?: Error,
+): IntegrityError {
+  const namespace =
+    operation === undefined ? "?" : (readText(operation, findElement(operation, "ns")) ?? "?");
   const names = operation === undefined ? [] : [...readElements(operation)].map(({ name }) => name);
+  const why = cause === undefined ? "" : `: ${cause.message}`;
   return new IntegrityError(
     "WRITE_ERRORS",
-    `${namespace}: an operation of the oplog was not applied (${got} of ${expected} answered). The target is not a copy of the backup: do not use it.`,
-    { facts: { namespace, got, expected, names } },
-  );
-}
-
-function unknownCommand(name: string, namespace: string): IntegrityError {
-  return new IntegrityError(
-    "WRITE_ERRORS",
-    `${namespace}: the oplog holds the command ${name}, which cannot be replayed. Restore an earlier or later backup.`,
-    { facts: { namespace, command: name } },
+    `${namespace}: an operation of the oplog was not applied (${got} of ${expected} answered)${why}. The target is not a copy of the backup: do not use it.`,
+    { cause, facts: { namespace, got, expected, names } },
   );
 }

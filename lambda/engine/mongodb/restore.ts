@@ -28,14 +28,14 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const records = await restoreData(tools, plan.collections);
   const touched =
     plan.oplog === undefined ? new Set<string>() : await listTouched(plan.oplog, connection.signal);
-  const indexes = plan.collections.map(({ listed }) => listed);
-  const deferred = await createIndexes(tools, indexes, touched, request.beforeReplay !== undefined);
+  const collections = plan.collections.map(({ listed }) => listed);
+  const deferred = await createIndexes(tools, collections, touched, request.beforeReplay !== undefined);
   for (const view of plan.views) await createNamespace(tools, view);
   const users = await restoreUsers(tools, plan.users);
   await compareBeforeReplay(tools, request, deferred);
   const log = logOf(request, plan.oplog);
   const { operations, ...replayed }: Replayed = hasEntries(log)
-    ? await replayOplog(tools, log, indexes, touched)
+    ? await replayOplog(tools, log, [...collections, ...plan.views.map(({ listed }) => listed)], touched)
     : { operations: 0 };
   await users.finish();
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
@@ -114,5 +114,5 @@ async function listTouched(oplog: RestoreItem, signal: AbortSignal): Promise<Set
       start = end;
     }
   }
-  return new Set(touched.names());
+  return new Set(touched.names([]));
 }

@@ -1,6 +1,6 @@
 import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
-import { findElement, makeDocument, makeElement, TYPE } from "./bson.ts";
+import { findElement, makeDocument, makeElement, TYPE, withoutFields } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { type Namespace, nameOf } from "./names.ts";
 import type { DocumentBatch } from "./split-documents.ts";
@@ -38,7 +38,12 @@ export async function replaceRaw(
 ): Promise<void> {
   if (documents.length === 0) return;
   const updates = Buffer.concat(documents.map(makeReplacement));
-  const reply = await connection.run(`Writing ${nameOf(namespace)}`, () =>
+  const reply = await sendUpdates(connection, namespace, updates);
+  checkWritten(namespace, reply, documents.length);
+}
+
+function sendUpdates(connection: Connection, namespace: Namespace, updates: Buffer): Promise<Document> {
+  return connection.run(`Writing ${nameOf(namespace)}`, () =>
     connection.client.db(namespace.database).command({
       update: namespace.collection,
       updates: connection.driver.makeSequence("updates", updates),
@@ -47,7 +52,21 @@ export async function replaceRaw(
       writeConcern: { w: 1 },
     }),
   );
-  checkWritten(namespace, reply, documents.length);
+}
+
+/** Updates by operators the one document that `criterion` names, or none; validators bypassed. */
+export async function updateRaw(
+  connection: Connection,
+  namespace: Namespace,
+  criterion: Buffer,
+  operators: Buffer,
+): Promise<void> {
+  const update = makeDocument([
+    makeElement(TYPE.document, "q", criterion),
+    makeElement(TYPE.document, "u", withoutFields(operators, "$v")),
+  ]);
+  const reply = await sendUpdates(connection, namespace, update);
+  checkWritten(namespace, { ...reply, n: 1 }, 1);
 }
 
 function makeReplacement(document: Buffer): Buffer {

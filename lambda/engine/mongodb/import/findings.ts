@@ -94,10 +94,11 @@ export class Findings {
     const server = versions.server ?? this.#featureCompatibility;
     if (server === undefined) throw unknownVersion();
     const to = this.#last ? positionOf(this.#last) : { at: (hints.takenAt ?? fileTime).toISOString() };
+    const listed = [...this.#definitions.values()].map((definition) => definition.listed);
     const sorted = Object.entries(this.#fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       fingerprint: Object.fromEntries(sorted),
-      ...(this.#hasOplog && { endState: { touched: this.#touched.names(), fingerprint: {} } }),
+      ...(this.#hasOplog && { endState: { touched: this.#touched.names(listed), fingerprint: {} } }),
       to,
       versions: {
         server,
