@@ -137,7 +137,7 @@ async function* inPieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
 }
 
 /** A manifest of which only the parts that a restore looks at are true. */
-export function manifestFor(summary: DumpSummary): Manifest {
+export function manifestFor({ notes: _told, ...summary }: DumpSummary): Manifest {
   const now = new Date().toISOString();
   const id = "20261123T000000000Z-0000000000";
   return {

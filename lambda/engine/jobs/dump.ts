@@ -142,6 +142,7 @@ export function makeManifest(
     versions: summary.versions,
     fingerprint: summary.fingerprint,
     ...(summary.endState && { endState: summary.endState }),
+    ...(summary.scope && { scope: summary.scope }),
     artifacts: [...artifacts],
     lockedUntil: lifetimes.manifest.lockedUntil.toISOString(),
     expiresAt: lifetimes.manifest.expiresAt.toISOString(),

@@ -214,7 +214,10 @@ export function findCollisions(names: readonly string[], { isSelected, targetOf 
 }
 
 /** Patterns that fit no name: a typing error would otherwise restore less than was meant, in silence. */
-function findIdlePatterns(scope: DumpScope | RestoreScope | undefined, names: readonly string[]): string[] {
+export function findIdlePatterns(
+  scope: DumpScope | RestoreScope | undefined,
+  names: readonly string[],
+): string[] {
   if (scope === undefined) return [];
   const renamed = "rename" in scope ? (scope.rename ?? []).map(({ from }) => from) : [];
   const lists = { include: scope.include ?? [], exclude: scope.exclude ?? [], rename: renamed };

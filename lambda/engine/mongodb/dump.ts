@@ -25,6 +25,7 @@ import {
   spanFilter,
 } from "./oplog.ts";
 import { readRange, readRaw } from "./read-raw.ts";
+import { DumpPart } from "./scope/dump-part.ts";
 import { TouchedNamespaces } from "./touched.ts";
 
 const PART_BYTES = 256 * 1024 * 1024;
@@ -52,7 +53,7 @@ export class MongodbDump implements Dump {
   readonly #fingerprint: Record<string, NamespaceFingerprint> = {};
   readonly #unread = new Set<string>();
   #waiting: (() => void) | undefined;
-  #listed: readonly Listed[] = [];
+  #part = new DumpPart(undefined, []);
   #span: Span | undefined;
   #done = false;
 
@@ -68,22 +69,23 @@ export class MongodbDump implements Dump {
     const { versions } = this.#tools;
     const fingerprint = Object.fromEntries(Object.entries(this.#fingerprint).sort(byName));
     const span = this.#span;
-    if (span === undefined) return { fingerprint, to: this.#now(), versions };
-    const summary = { fingerprint, from: positionOf(span.from), to: positionOf(span.to), versions };
+    const told = { fingerprint, versions, ...this.#part.tell(fingerprint) };
+    if (span === undefined) return { ...told, to: this.#now() };
+    const summary = { ...told, from: positionOf(span.from), to: positionOf(span.to) };
     // What was written meanwhile is told in any case: a recovery must not take it for a difference.
     if (this.#options.proof === "as-read")
-      return { ...summary, endState: { touched: span.touched.names(this.#listed), fingerprint: {} } };
-    const endState = await readEndState(this.#tools, this.#listed, span.touched, span.to);
+      return { ...summary, endState: { touched: span.touched.names(this.#part.listed), fingerprint: {} } };
+    const endState = await readEndState(this.#tools, this.#part.listed, span.touched, span.to);
     return { ...summary, endState };
   }
 
   async *#makeItems(): AsyncGenerator<StoredItem> {
     const { connection, versions } = this.#tools;
     const from = (await hasOplog(connection)) ? await findStart(connection) : undefined;
-    this.#listed = await listNamespaces(connection);
+    this.#part = new DumpPart(this.#options.scope, await listNamespaces(connection));
     const prelude = JSON.stringify({ ServerVersion: versions.server, ToolVersion: "backup-estate" });
     yield this.#small(PRELUDE_ITEM, Buffer.from(prelude));
-    for (const listed of this.#listed) {
+    for (const listed of this.#part.listed) {
       yield this.#small(metadataItem(listed.namespace), encodeMetadata(connection.driver.BSON, listed));
       const storage = storageOf(listed);
       if (storage !== undefined) yield* this.#dataItems(listed, storage);
@@ -165,18 +167,24 @@ export class MongodbDump implements Dump {
     let skippedStart = false;
     const filter = spanFilter(connection, from, to);
     for await (const { documents, ends } of readRaw(connection, OPLOG, { budget, filter })) {
+      const kept: Buffer[] = [];
       let start = 0;
       for (const end of ends) {
         const entry = documents.subarray(start, end);
         if (first === undefined) checkNoGap(entry, from);
-        if (first !== undefined || inclusive) touched.add(readEntry(entry));
+        if (first !== undefined || inclusive)
+          for (const one of this.#part.take(readEntry(entry))) {
+            touched.add(one);
+            kept.push(one.bytes);
+          }
         first ??= entry;
         if (end === documents.length) last = readTime(entry);
         start = end;
       }
       const skipped = inclusive || skippedStart ? 0 : (ends[0] ?? 0);
       skippedStart = true;
-      if (documents.length > skipped) yield documents.subarray(skipped);
+      const bytes = this.#part.isWhole ? documents.subarray(skipped) : Buffer.concat(kept);
+      if (bytes.length > 0) yield bytes;
     }
     checkNoGap(first, from);
     checkReached(last, to);

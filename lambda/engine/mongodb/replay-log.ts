@@ -4,6 +4,7 @@ import type { DumpTools } from "./dump-tools.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { type Entry, type OplogTime, readEntry, readTime } from "./oplog.ts";
 import { Replay } from "./replay.ts";
+import type { ScopedLog } from "./scope/scoped-log.ts";
 import { splitDocuments } from "./split-documents.ts";
 import { TouchedNamespaces } from "./touched.ts";
 
@@ -34,52 +35,64 @@ export async function replayOplog(
   log: ReplayedLog,
   listed: readonly Listed[],
   touched: ReadonlySet<string>,
+  scoped?: ScopedLog,
 ): Promise<Replayed> {
   const replay = new Replay(tools.connection, listed);
+  const changed = new TouchedNamespaces();
   await replay.relaxUnique(touched);
-  for (const item of log.items) await replayItem(tools, replay, item, () => "replay");
-  const changed = log.slices === undefined ? undefined : await replaySlices(tools, replay, log, listed);
+  const use = async (entry: Entry, of: "span" | "slice") => {
+    for (const one of scoped?.take(entry) ?? [entry]) {
+      if (of === "slice") changed.addInOrder(one);
+      await replay.add(one);
+    }
+  };
+  await readLog(log, tools.connection.signal, use, (name, bytes) =>
+    tools.progress({ phase: "replay", name, bytes }),
+  );
   await replay.finish();
-  return { operations: replay.operations, ...(changed && { changed }) };
+  return { operations: replay.operations, ...(log.slices && { changed: changed.names(listed) }) };
 }
 
-type Choice = "replay" | "skip" | "stop";
+type Choice = "use" | "skip" | "stop";
+type UseEntry = (entry: Entry, of: "span" | "slice") => void | Promise<void>;
 
-async function replaySlices(
-  tools: DumpTools,
-  replay: Replay,
-  { slices, base, until }: Extract<ReplayedLog, { base: OplogTime }>,
-  listed: readonly Listed[],
-): Promise<string[]> {
-  const touched = new TouchedNamespaces();
-  let reached = base;
+/** Reads the entries that are replayed, in their order: all of the dump's span, of the slices those up to the end. */
+export async function readLog(
+  log: ReplayedLog,
+  signal: AbortSignal,
+  use: UseEntry,
+  progress: (name: string, bytes: number) => void = () => {},
+): Promise<void> {
+  for (const item of log.items) await readItem(item, "span", signal, use, () => "use", progress);
+  if (log.slices === undefined) return;
+  let reached = log.base;
   const choose = (entry: Entry): Choice => {
     const time = readTime(entry.bytes);
     if (time === undefined || compareLogTimes(time, reached) <= 0) return "skip";
-    if (compareLogTimes(time, until) > 0) return "stop";
+    if (compareLogTimes(time, log.until) > 0) return "stop";
     reached = time;
-    touched.addInOrder(entry);
-    return "replay";
+    return "use";
   };
-  for (const item of slices) await replayItem(tools, replay, item, choose);
-  return touched.names(listed);
+  for (const item of log.slices) await readItem(item, "slice", signal, use, choose, progress);
 }
 
-async function replayItem(
-  tools: DumpTools,
-  replay: Replay,
+async function readItem(
   item: RestoreItem,
+  of: "span" | "slice",
+  signal: AbortSignal,
+  use: UseEntry,
   choose: (entry: Entry) => Choice,
+  progress: (name: string, bytes: number) => void,
 ): Promise<void> {
-  for await (const { bytes, ends } of splitDocuments(item, READ, tools.connection.signal)) {
+  for await (const { bytes, ends } of splitDocuments(item, READ, signal)) {
     let start = 0;
     for (const end of ends) {
       const entry = readEntry(bytes.subarray(start, end));
       const choice = choose(entry);
       if (choice === "stop") return;
-      if (choice === "replay") await replay.add(entry);
+      if (choice === "use") await use(entry, of);
       start = end;
     }
-    tools.progress({ phase: "replay", name: item.name, bytes: bytes.length });
+    progress(item.name, bytes.length);
   }
 }

@@ -11,8 +11,10 @@ import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
 import { createNamespace, restoreData } from "./restore-data.ts";
 import { planRestore } from "./restore-items.ts";
 import { restoreUsers } from "./restore-users.ts";
+import { Narrowing } from "./scope/narrowing.ts";
+import type { ScopedLog } from "./scope/scoped-log.ts";
 import { splitDocuments } from "./split-documents.ts";
-import { clearTarget } from "./target.ts";
+import { clearPart, clearTarget } from "./target.ts";
 import { TouchedNamespaces } from "./touched.ts";
 
 /** As many as a server works at once by default (`maxNumActiveUserIndexBuilds`); it lets others wait. */
@@ -23,19 +25,26 @@ const BATCH = { bytes: 1024 * 1024, documents: 5_000 } as const;
 export async function restore(tools: DumpTools, request: RestoreRequest): Promise<RestoreReport> {
   const { connection } = tools;
   checkVersions(tools, request);
-  const plan = await planRestore(connection.driver, request.items, connection.signal);
-  await clearTarget(connection, request.guard);
+  const whole = await planRestore(connection.driver, request.items, connection.signal);
+  const narrowing = Narrowing.of(request, whole);
+  const plan = narrowing?.plan ?? whole;
+  const log = logOf(request, plan.oplog);
+  await narrowing?.checkLog(log, connection.signal);
+  if (narrowing === undefined) await clearTarget(connection, request.guard);
+  else await clearPart(connection, request.guard, narrowing);
   const records = await restoreData(tools, plan.collections);
   const touched =
-    plan.oplog === undefined ? new Set<string>() : await listTouched(plan.oplog, connection.signal);
+    plan.oplog === undefined
+      ? new Set<string>()
+      : await listTouched(plan.oplog, connection.signal, narrowing?.newLog());
   const collections = plan.collections.map(({ listed }) => listed);
   const deferred = await createIndexes(tools, collections, touched, request.beforeReplay !== undefined);
   for (const view of plan.views) await createNamespace(tools, view);
   const users = await restoreUsers(tools, plan.users);
   await compareBeforeReplay(tools, request, deferred);
-  const log = logOf(request, plan.oplog);
+  const views = plan.views.map(({ listed }) => listed);
   const { operations, ...replayed }: Replayed = hasEntries(log)
-    ? await replayOplog(tools, log, [...collections, ...plan.views.map(({ listed }) => listed)], touched)
+    ? await replayOplog(tools, log, [...collections, ...views], touched, narrowing?.newLog())
     : { operations: 0 };
   await users.finish();
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
@@ -105,12 +114,17 @@ function checkVersions(tools: DumpTools, { manifest }: RestoreRequest): void {
   );
 }
 
-async function listTouched(oplog: RestoreItem, signal: AbortSignal): Promise<Set<string>> {
+async function listTouched(
+  oplog: RestoreItem,
+  signal: AbortSignal,
+  scoped: ScopedLog | undefined,
+): Promise<Set<string>> {
   const touched = new TouchedNamespaces();
   for await (const { bytes, ends } of splitDocuments(oplog, BATCH, signal)) {
     let start = 0;
     for (const end of ends) {
-      touched.add(readEntry(bytes.subarray(start, end)));
+      const entry = readEntry(bytes.subarray(start, end));
+      for (const one of scoped?.take(entry) ?? [entry]) touched.add(one);
       start = end;
     }
   }

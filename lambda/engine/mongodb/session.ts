@@ -26,6 +26,8 @@ import { isUsers, nameOf } from "./names.ts";
 import { findEnd, hasOplog } from "./oplog.ts";
 import { leaveOutOwnUsers } from "./own-users.ts";
 import { restore } from "./restore.ts";
+import { MongodbQueryDump } from "./scope/query-dump.ts";
+import { type Part, partOf } from "./scope/scopes.ts";
 import { readSpace } from "./space.ts";
 import { listTarget } from "./target.ts";
 
@@ -86,7 +88,10 @@ export class MongodbSession implements Session {
   }
 
   dump(options: DumpOptions): Dump {
-    return new MongodbDump(this.#tools(), options);
+    const { scope } = options;
+    return scope?.query === undefined
+      ? new MongodbDump(this.#tools(), options)
+      : new MongodbQueryDump(this.#tools(), scope);
   }
 
   #readChanges(from: Position, options: ChangesOptions): Changes {
@@ -99,13 +104,14 @@ export class MongodbSession implements Session {
     return restore(this.#tools(), request);
   }
 
-  async fingerprint({ namespaces, like }: FingerprintOptions = {}): Promise<Fingerprint> {
+  async fingerprint({ namespaces, like, restored }: FingerprintOptions = {}): Promise<Fingerprint> {
+    const part = restored && partOf(restored.manifest.scope, restored.scope);
     const wanted = namespaces === undefined ? undefined : new Set(namespaces);
     const result: Record<string, NamespaceFingerprint> = {};
     for (const found of await listNamespaces(this.#connection)) {
       const name = nameOf(found.namespace);
       const listed = { ...found, indexes: this.#deferred.get(name) ?? found.indexes };
-      if (wanted?.has(name) === false) continue;
+      if (wanted?.has(name) === false || (part && !isOfPart(part, found))) continue;
       const read = await this.#fingerprintOne(listed, like);
       if (isCompared(listed.namespace, read.count)) result[name] = read;
     }
@@ -135,6 +141,11 @@ export class MongodbSession implements Session {
       progress: (event) => this.#context.progress(event),
     };
   }
+}
+
+/** Whether the restore of a part is answerable for it. */
+function isOfPart(part: Part, { namespace }: Listed): boolean {
+  return isUsers(namespace) ? part.users : part.isTarget(nameOf(namespace));
 }
 
 /** `{ server: "7.0.15", major: "7", featureCompatibility: "7.0" }`; the last is left out where it may not be read. */

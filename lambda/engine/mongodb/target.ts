@@ -3,6 +3,9 @@ import type { TargetGuard } from "../sources/source.ts";
 import type { Connection } from "./connect.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
+import type { Narrowing } from "./scope/narrowing.ts";
+
+const LISTED_LIMIT = 20;
 
 /** Namespaces of the user's data; users, roles and the server's own do not count. */
 async function listUserData(connection: Connection): Promise<Listed[]> {
@@ -35,11 +38,37 @@ export async function clearTarget(connection: Connection, guard: TargetGuard): P
     );
 }
 
+/** The same for what a restore of a part is about: nothing else is judged, and nothing else is dropped. */
+export async function clearPart(
+  connection: Connection,
+  guard: TargetGuard,
+  narrowing: Pick<Narrowing, "isTarget" | "neverOverwrites">,
+): Promise<void> {
+  const listed = await listUserData(connection);
+  const present = listed.filter(({ namespace }) => narrowing.isTarget(nameOf(namespace)));
+  if (present.length === 0) return;
+  if (narrowing.neverOverwrites) throw refuseToReplace(present);
+  if (guard === "refuse-non-empty") throw refuse(present);
+  for (const { namespace } of present)
+    await connection.run(`Dropping ${nameOf(namespace)}`, () =>
+      connection.client.db(namespace.database).dropCollection(namespace.collection),
+    );
+}
+
+function refuseToReplace(present: readonly Listed[]): RefusedError {
+  const names = present.map(({ namespace }) => nameOf(namespace));
+  return new RefusedError(
+    "TARGET_NOT_EMPTY",
+    `The target already holds ${names.slice(0, LISTED_LIMIT).join(", ")}: what is restored beside the live one, or is only some records of it, never replaces anything. Choose other names.`,
+    { facts: { namespaces: names.slice(0, LISTED_LIMIT), total: names.length } },
+  );
+}
+
 function refuse(present: readonly Listed[]): RefusedError {
   const names = present.map(({ namespace }) => nameOf(namespace));
   return new RefusedError(
     "TARGET_NOT_EMPTY",
     `The target already holds ${names.length} namespaces (the first is ${names[0]}); an empty server was expected. Choose an empty one, or say that it may be replaced.`,
-    { facts: { namespaces: names.slice(0, 20), total: names.length } },
+    { facts: { namespaces: names.slice(0, LISTED_LIMIT), total: names.length } },
   );
 }

@@ -3,6 +3,7 @@ import type { Reach } from "../host/host.ts";
 import { type Connection, connect } from "../mongodb/connect.ts";
 import { readExternal } from "../mongodb/import/read-external.ts";
 import { writeExternal } from "../mongodb/import/write-external.ts";
+import { scopes } from "../mongodb/scope/scopes.ts";
 import { MongodbSession } from "../mongodb/session.ts";
 import type { Context, Purpose, Session, Source } from "./source.ts";
 
@@ -66,6 +67,7 @@ export const mongodb: Source<MongodbConfig> = {
       command: ["mongod", "--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.5"],
     },
   },
+  scopes,
   open,
   readExternal,
   writeExternal,

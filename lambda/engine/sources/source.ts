@@ -44,6 +44,8 @@ export interface DumpSummary {
   readonly from?: Position;
   readonly to: Position;
   readonly versions: Readonly<Record<string, string>>;
+  /** What was dumped, where that is not everything. */
+  readonly scope?: DumpScope;
   /** What an operator ought to know, such as half of a pair that was left out. */
   readonly notes?: readonly string[];
 }
@@ -226,6 +228,10 @@ export interface ScopedRestore {
   readonly targets: ReadonlyMap<string, string>;
   /** What must be found there afterwards: that of the backup, by the names of the target. */
   readonly expected: Pick<Manifest, "fingerprint" | "endState">;
+  /** Whether a name on the target belongs to it, and so is replaced; no other is touched. */
+  isTarget(name: string): boolean;
+  /** Whether it is refused, whatever the guard, where something of it is on the target. */
+  readonly neverOverwrites: boolean;
   /** What an operator ought to know before it is done. */
   readonly notes: readonly string[];
 }
