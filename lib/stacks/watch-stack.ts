@@ -41,7 +41,7 @@ export class WatchStack extends Stack {
     if (sliceDeadLettersName !== undefined)
       new DeadLetterAlarm(this, "FailedSlice", {
         queueName: sliceDeadLettersName,
-        description: `Slices of the estate ${estate.name} fail: recoveries reach only as far as the newest one. Read the message in the queue and the log of ${estate.name}-slicer; after OPLOG_GAP a new full backup was started. Then purge the queue.`,
+        description: `Slices of the estate ${estate.name} fail: recoveries reach only as far as the newest one. Read the message in the queue and the log of ${estate.name}-slicer; after OPLOG_GAP slices go on from a full backup after the gap, which is started where there is none. Then purge the queue.`,
         topic,
       });
     new CfnOutput(this, "AlertTopicArn", { value: topic.topicArn });

@@ -107,6 +107,7 @@ function readChanges(log: FakeLog, from: Position, { enough }: ChangesOptions): 
           namespace,
           at: positionOf({ seconds, ordinal: 1 }),
         })),
+      notReplayed: read.map(({ namespace }) => namespace).filter((name) => name.startsWith("admin.system.")),
       versions: { server: "7.0.0", major: "7" },
     }),
   };

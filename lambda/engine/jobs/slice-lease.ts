@@ -2,7 +2,7 @@ import { z } from "zod";
 import { keys } from "../model/keys.ts";
 import { CLAIM_ATTEMPTS_LIMIT, contended } from "./claims.ts";
 import type { Services } from "./services.ts";
-import { SLICE_LEASE_MS } from "./slice-limits.ts";
+import { RELEASE_LIMIT_MS, SLICE_LEASE_MS } from "./slice-limits.ts";
 
 const leaseSchema = z.strictObject({
   holder: z.string().min(1),
@@ -37,17 +37,20 @@ export async function takeLease(
   throw contended(key);
 }
 
-/** Gives the lease back; that of another is left alone. */
-export async function releaseLease(
-  source: string,
-  holder: string,
-  services: Services,
-  signal: AbortSignal,
-): Promise<void> {
+/**
+ * Gives the lease back; that of another is left alone. With a time limit of its own, because the work that ends may
+ * have been aborted; one that cannot be given back ends by itself, and its failure hides no other.
+ */
+export async function releaseLease(source: string, holder: string, services: Services): Promise<void> {
   const key = keys.sliceClaim(source);
-  const found = await services.state.read(key, signal);
-  const held = found && leaseSchema.parse(found.value);
-  if (held?.holder !== holder) return;
-  const released = { ...held, releasedAt: services.clock.now().toISOString() };
-  await services.state.replace(key, released, found?.etag ?? "", signal);
+  const signal = AbortSignal.timeout(RELEASE_LIMIT_MS);
+  try {
+    const found = await services.state.read(key, signal);
+    const held = found && leaseSchema.parse(found.value);
+    if (held?.holder !== holder) return;
+    const released = { ...held, releasedAt: services.clock.now().toISOString() };
+    await services.state.replace(key, released, found?.etag ?? "", signal);
+  } catch (error) {
+    services.log.warn("The lease of a slice was not given back; it ends by itself", { source, error });
+  }
 }

@@ -17,6 +17,7 @@ import { type OpenSource, openSource } from "./open-source.ts";
 import { mapParallel } from "./parallel.ts";
 import { type ProgressTracker, trackProgress } from "./progress.ts";
 import { policyOf, type Services, sourceConfigOf } from "./services.ts";
+import { isGapTold } from "./slice-gap.ts";
 import { releaseLease, takeLease } from "./slice-lease.ts";
 import { SLICE_READ_LIMIT_MS } from "./slice-limits.ts";
 
@@ -24,8 +25,9 @@ type SliceRequest = z.infer<typeof sliceRequestSchema>;
 
 /**
  * Seals what was written to a source since its newest slice, or full backup, manifest last. Not while another slice is
- * being made, nor while a recovery writes. Where the log no longer holds the start, it starts the machine Backup for
- * a new base and throws `SourceError` OPLOG_GAP: what lies between is lost.
+ * being made, nor while a recovery writes. Where the log no longer holds the start, it throws `SourceError` OPLOG_GAP:
+ * what lies between is lost. Then the next slices go on from a full backup after it; where there is none, the machine
+ * Backup is started for one.
  */
 export async function slice(
   { source }: SliceRequest,
@@ -39,7 +41,7 @@ export async function slice(
   try {
     return told(source, await sliceAlone(source, holder, services, signal), services);
   } finally {
-    await releaseLease(source, holder, services, signal);
+    await releaseLease(source, holder, services);
   }
 }
 
@@ -76,7 +78,7 @@ async function findStarts(
   services: Services,
   signal: AbortSignal,
 ): Promise<SliceStart[]> {
-  const query = { source, cadences: CADENCES };
+  const query = { source, cadences: CADENCES, sliceDays: services.estate.fullEveryDays };
   const { manifests, broken } = await readNewestManifests(services.vault, query, now, signal);
   for (const error of broken) services.log.warn("A manifest was passed over: it is broken", { error });
   return planSliceStarts(manifests, services.estate.fullEveryDays, now);
@@ -104,18 +106,22 @@ async function readFirstHeld(
   work: Work,
   signal: AbortSignal,
 ): Promise<Read | undefined> {
+  const { source, services } = work;
+  const [first, ...later] = starts;
+  invariant(first !== undefined, "a slice had no start");
+  const from = formatLogTime(first.from);
   let gap: SourceError | undefined;
   for (const start of starts)
     try {
       return await readFrom(start, work, signal);
     } catch (error) {
       if (!(error instanceof SourceError) || error.code !== "OPLOG_GAP") throw error;
-      work.services.log.error("The log no longer holds a slice's start", { source: work.source, error });
+      services.log.error("The log no longer holds a slice's start", { source, error });
       gap = error;
+      const told = await isGapTold(source, from, services, signal);
+      if (later.length > 0 && !told) throw error;
     }
-  invariant(gap !== undefined, "a slice had no start");
-  const [{ from }] = starts as readonly [SliceStart];
-  await startBase(work.source, formatLogTime(from), work.services, signal);
+  await startBase(source, from, services, signal);
   throw gap;
 }
 
@@ -160,6 +166,7 @@ function makeManifest({ source, backupId, startedAt, services }: Work, read: Rea
     fingerprint: {},
     endState: { touched: [...summary.touched], fingerprint: {} },
     destructive: [...summary.destructive],
+    ...(summary.notReplayed.length > 0 && { notReplayed: [...summary.notReplayed] }),
     artifacts: [...read.artifacts],
     lockedUntil: lifetimes.manifest.lockedUntil.toISOString(),
     expiresAt: lifetimes.manifest.expiresAt.toISOString(),

@@ -18,6 +18,8 @@ export const keys = {
   slotClaim: (cadence: Cadence, slot: string) => `claims/slots/${cadence}/${slot.replaceAll(":", "")}.json`,
   sourceClaim: (source: string) => `claims/sources/${source}.json`,
   sliceClaim: (source: string) => `claims/slices/${source}.json`,
+  /** The last gap that was found between slices. */
+  sliceGap: (source: string) => `claims/slice-gaps/${source}.json`,
   /** `executionDigest`: SHA-256 of the execution's ARN, hex. */
   alert: (executionDigest: string) => `incidents/alerts/${executionDigest}.json`,
   approval: (runId: string) => `approvals/${runId}.json`,

@@ -77,6 +77,8 @@ export const manifestSchema = z.strictObject({
   endState: endStateSchema.optional(),
   /** Of a slice; the first ones, where there are very many. */
   destructive: z.array(destructiveCommandSchema).optional(),
+  /** Of a slice: namespaces whose changes in it no replay applies, as users and roles. */
+  notReplayed: z.array(z.string()).optional(),
   /** What was dumped, where that is not everything: such a backup never stands in for a whole one. */
   scope: dumpScopeSchema.optional(),
   artifacts: z.array(artifactSchema),

@@ -1,6 +1,7 @@
 import type { Position } from "./manifest.ts";
 
 const MS = 1000;
+const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 const LOG = /^(\d{1,10}):(\d{1,10})$/;
 
 /** A moment of a source's log: a second of the epoch, and the count of the entries within it. */
@@ -34,15 +35,22 @@ export function compareLogTimes(left: LogTime, right: LogTime): number {
   return left.seconds - right.seconds || left.ordinal - right.ordinal;
 }
 
+/** A moment that an operator named. `exact`: by its entry, which nobody knows by heart; a time is a guess. */
+export interface NamedMoment {
+  readonly at: LogTime;
+  readonly exact: boolean;
+}
+
 /**
  * The moment that an operator names: `<seconds>:<ordinal>` includes that very entry; an ISO time includes all that
- * was written before its second began, because a log tells seconds and not their parts. Undefined for other texts.
+ * was written before its second began, because a log tells seconds and not their parts. Undefined for other texts,
+ * also for a time that does not tell its zone: whose clock was meant would be guessed.
  */
-export function parseMoment(text: string): LogTime | undefined {
+export function parseMoment(text: string): NamedMoment | undefined {
   const time = parseLogTime(text);
-  if (time !== undefined) return time;
-  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(ms) ? undefined : { seconds: Math.floor(ms / MS), ordinal: 0 };
+  if (time !== undefined) return { at: time, exact: true };
+  const ms = ISO_WITH_ZONE.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : { at: { seconds: Math.floor(ms / MS), ordinal: 0 }, exact: false };
 }
 
 /** The last moment before an entry: a recovery to it holds all that came before, and not the entry. */

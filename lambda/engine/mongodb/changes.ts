@@ -9,6 +9,7 @@ import {
   type Entry,
   findMajority,
   isReplayed,
+  listUserChanges,
   OPLOG,
   type OplogTime,
   readCommand,
@@ -35,6 +36,8 @@ export class MongodbChanges implements Changes {
   readonly #options: ChangesOptions;
   readonly #touched = new TouchedNamespaces();
   readonly #destructive: DestructiveCommand[] = [];
+  /** A replay that wrote users could change the one as whom it runs, and give back rights that were taken away. */
+  readonly #users = new Set<string>();
   #to: OplogTime | undefined;
 
   constructor(tools: DumpTools, from: OplogTime, options: ChangesOptions) {
@@ -50,6 +53,7 @@ export class MongodbChanges implements Changes {
       from: positionOf(this.#from),
       to: positionOf(this.#to),
       touched: this.#touched.names([]),
+      notReplayed: [...this.#users].sort(),
       destructive: this.#destructive,
       versions: this.#tools.versions,
     };
@@ -92,6 +96,7 @@ export class MongodbChanges implements Changes {
       const entry = readEntry(documents.subarray(start, end));
       last = readTime(entry.bytes) ?? last;
       this.#touched.addInOrder(entry);
+      for (const name of listUserChanges(entry)) this.#users.add(name);
       if (last !== undefined) this.#noteDestructive(entry, last);
       start = end;
     }

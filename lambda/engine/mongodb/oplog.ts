@@ -232,6 +232,13 @@ export function readViewless(entry: Entry): string | undefined {
   return all ? database : undefined;
 }
 
+/** The collections of users and of roles that an entry changes. */
+export function* listUserChanges(entry: Entry): Generator<string> {
+  if (entry.kind === "c" && readCommand(entry).name === "applyOps")
+    for (const nested of readNested(entry)) yield* listUserChanges(nested);
+  else if (isUsers(parseNamespace(entry.namespace))) yield entry.namespace;
+}
+
 /** Whether a restore replays operations on this namespace: what is the server's is not, nor are users and roles. */
 export function isReplayed(name: string): boolean {
   const namespace = parseNamespace(name);

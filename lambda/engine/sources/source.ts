@@ -96,6 +96,8 @@ export interface ChangesSummary {
   /** Namespaces that changed. */
   readonly touched: readonly string[];
   readonly destructive: readonly DestructiveCommand[];
+  /** Namespaces that changed too, and whose changes no replay applies. */
+  readonly notReplayed: readonly string[];
   readonly versions: Readonly<Record<string, string>>;
 }
 

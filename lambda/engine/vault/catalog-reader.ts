@@ -77,10 +77,14 @@ export async function findBackup(
   return undefined;
 }
 
-/** How far back the newest slice is looked for; without one, a slice begins at the newest full backup. */
-const SLICE_LOOK_BACK_MS = 86_400_000;
+const DAY_MS = 86_400_000;
 /** The newest whole ones of each cadence; a broken one counts, a part of the source does not. */
 const NEWEST_MANIFESTS = 3;
+
+interface NewestQuery extends CatalogQuery {
+  /** How far back the newest slice is looked for; without one, a slice begins at the newest full backup. */
+  readonly sliceDays: number;
+}
 
 /**
  * What decides where the next slice begins: the newest manifests of each cadence, without the records about them,
@@ -88,15 +92,14 @@ const NEWEST_MANIFESTS = 3;
  */
 export async function readNewestManifests(
   vault: Vault,
-  query: CatalogQuery,
+  query: NewestQuery,
   now: Date,
   signal: AbortSignal,
 ): Promise<{ manifests: Manifest[]; broken: IntegrityError[] }> {
   const manifests: Manifest[] = [];
   const broken: IntegrityError[] = [];
   for (const cadence of query.cadences) {
-    const since = cadence === "slice" ? new Date(now.getTime() - SLICE_LOOK_BACK_MS) : undefined;
-    const found = await findNewest(vault, cadence, query.source, NEWEST_PER_CADENCE_LIMIT, signal, since);
+    const found = await findNewestOf(vault, cadence, query, now, signal);
     let wanted = NEWEST_MANIFESTS;
     for (let one = found.pop(); one !== undefined && wanted > 0; one = found.pop()) {
       const manifest = await readManifestOrFault(vault, one, query.source, signal);
@@ -106,6 +109,23 @@ export async function readNewestManifests(
     }
   }
   return { manifests, broken };
+}
+
+/** Slices, of which there may be ten thousand, in the last day; farther back only where it has none. */
+async function findNewestOf(
+  vault: Vault,
+  cadence: Cadence,
+  { source, sliceDays }: NewestQuery,
+  now: Date,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const find = (days?: number) => {
+    const since = days === undefined ? undefined : new Date(now.getTime() - days * DAY_MS);
+    return findNewest(vault, cadence, source, NEWEST_PER_CADENCE_LIMIT, signal, since);
+  };
+  if (cadence !== "slice") return await find();
+  const today = await find(1);
+  return today.length > 0 ? today : await find(sliceDays);
 }
 
 async function readManifestOrFault(

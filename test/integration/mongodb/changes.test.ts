@@ -82,6 +82,22 @@ describe("a slice of the oplog", () => {
     await expect(takeChanges(pair.sourceUri, neverWritten)).rejects.toMatchObject({ code: "OPLOG_GAP" });
   });
 
+  it("tells that users or roles changed, which no replay applies", async () => {
+    const from = await mark();
+    const admin = pair.client.db("admin");
+    await admin.command({ createUser: "somebody", pwd: "once", roles: [] });
+    await admin.command({ createRole: "something", privileges: [], roles: [] });
+    await mark();
+    const { summary } = await takeChanges(pair.sourceUri, from);
+    expect(summary.notReplayed).toEqual(["admin.system.roles", "admin.system.users"]);
+    expect(summary.touched).toEqual([]);
+    const gone = await mark();
+    await admin.command({ dropAllUsersFromDatabase: 1 });
+    await admin.command({ dropRole: "something" });
+    await mark();
+    expect((await takeChanges(pair.sourceUri, gone)).summary.notReplayed).toHaveLength(2);
+  });
+
   it("names the drops in it, of collections and of databases", async () => {
     await pair.client.db("shop").collection("old").insertOne({ n: 1 });
     const from = await mark();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { LOG_START } from "../../support/fake-log.ts";
-import { planned, RESUMED, readReport, STEPS, step } from "../../support/recovery.ts";
+import { backUp, planned, RESUMED, readReport, STEPS, step } from "../../support/recovery.ts";
 import { sealedBy, slicedWorld } from "../../support/sliced-world.ts";
 
 const EXECUTE = { mode: "execute" } as const;
@@ -96,6 +96,16 @@ describe("a recovery with slices", () => {
   });
 });
 
+describe("changes of users in the slices", () => {
+  it("are not replayed, and the plan says so", async () => {
+    const made = await historyWorld();
+    expect((await planned(made.world, {})).text).not.toContain("NOT REPLAYED");
+    made.write("admin.system.users", "somebody new");
+    await made.slice();
+    expect((await planned(made.world, {})).text).toContain("NOT REPLAYED: changes of admin.system.users");
+  });
+});
+
 describe("a moment that cannot be reached", () => {
   it.each([
     ["after the last slice", `${LOG_START + 5}:1`],
@@ -153,5 +163,56 @@ describe("a drop in the newest slices", () => {
     const { plan } = await execute(made, { moment: `${LOG_START + 7}:1` });
     expect(plan.text).toContain("WARNING: replays drop erp.customers");
     expect(made.live?.namespaces.has("erp.customers")).toBe(false);
+  });
+});
+
+describe("a time, which is a guess", () => {
+  const late = new Date((LOG_START + 7) * 1000).toISOString();
+
+  it("that comes after a drop is refused, and the entry on either side of it is named", async () => {
+    const made = await withDrop();
+    const planning = planned(made.world, { ...EXECUTE, moment: late });
+    await expect(planning).rejects.toMatchObject({ code: "WOULD_DROP_AGAIN" });
+    const { message } = (await planning.catch((error: unknown) => error)) as Error;
+    expect(message).toContain(`"moment":"${LOG_START + 6}:0"`);
+    expect(message).toContain(`"moment":"${LOG_START + 7}:0"`);
+    await execute(made, { moment: `${LOG_START + 7}:0` });
+    expect(made.live?.namespaces.has("erp.customers")).toBe(false);
+  });
+
+  it("is planned all the same, with a warning, and executed where no drop lies before it", async () => {
+    const made = await withDrop();
+    expect((await planned(made.world, { moment: late })).text).toContain("WARNING: replays drop");
+    await execute(made, { moment: new Date((LOG_START + 6) * 1000).toISOString() });
+    expect(made.live?.namespaces.get("erp.customers")).toEqual(["customer 1"]);
+  });
+
+  it("without a zone is a fault of the input, and the text shows how it is told", async () => {
+    const { world } = await historyWorld();
+    await expect(planned(world, { moment: "2026-11-24T02:00:07" })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      message: expect.stringContaining("2026-11-24T03:59:59+02:00"),
+    });
+  });
+});
+
+describe("a moment that would be reached from a backup of ruins", () => {
+  it("is refused in execute, however it is named, unless the backup is named beside it", async () => {
+    const made = await slicedWorld();
+    made.world.clock.advance(3_600_000);
+    made.live?.namespaces.delete("erp.invoices");
+    made.write("erp.customers", "late");
+    const ruins = await backUp(made.world, "ruins");
+    made.write("erp.customers", "later");
+    await made.slice();
+    const moment = `${LOG_START + 2}:1`;
+    const planning = planned(made.world, { ...EXECUTE, moment });
+    await expect(planning).rejects.toMatchObject({
+      code: "BACKUP_SHRUNK",
+      message: expect.stringContaining("name it beside the moment"),
+    });
+    const knowing = await planned(made.world, { ...EXECUTE, moment, backupId: ruins.backupId });
+    expect(knowing).toMatchObject({ moment, backup: ruins });
+    expect(knowing.text).toContain("WARNING: this may be a backup of the ruins");
   });
 });

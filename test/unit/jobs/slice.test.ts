@@ -1,8 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { SecretMask } from "../../../lambda/engine/jobs/secret-mask.ts";
 import { slice } from "../../../lambda/engine/jobs/slice.ts";
 import { takeLease } from "../../../lambda/engine/jobs/slice-lease.ts";
-import { SLICE_LEASE_MS, SLICE_READ_LIMIT_MS } from "../../../lambda/engine/jobs/slice-limits.ts";
+import {
+  GAP_TOLD_MS,
+  SLICE_LEASE_MS,
+  SLICE_READ_LIMIT_MS,
+} from "../../../lambda/engine/jobs/slice-limits.ts";
+import { Cancelled } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
+import { serveRole } from "../../../lambda/handlers/serve.ts";
 import { listKeys } from "../../support/backup-run.ts";
 import { LOG_START } from "../../support/fake-log.ts";
 import { makeJobWorld, NEVER } from "../../support/job-world.ts";
@@ -91,7 +98,7 @@ describe("a log that rolled over", () => {
     expect(starts[0]?.input).toEqual({ cadence: "manual", sources: ["ledger"], trigger: "oplog gap" });
   });
 
-  it("is healed by the new base, without another alert", async () => {
+  it("goes on from a full backup after the gap, once the gap has had the time to become an alert", async () => {
     const { world, log, starts, write, slice: make } = await slicedWorld();
     write("erp.invoices", "1");
     await make();
@@ -99,9 +106,84 @@ describe("a log that rolled over", () => {
     log.oldest = log.now;
     await backUp(world, "backup-2");
     write("erp.invoices", "3");
+    for (const _ of ["first", "asked again"]) {
+      await expect(make()).rejects.toMatchObject({ code: "OPLOG_GAP" });
+      world.clock.advance(90_000);
+    }
+    world.clock.advance(GAP_TOLD_MS);
     const healed = await sealedBy(world, await make());
     expect(healed.from?.log).toBe(`${log.now - 1}:1`);
     expect(starts).toEqual([]);
+  });
+
+  it("is told once: the base that it started heals it without another failure", async () => {
+    const { world, log, starts, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "1");
+    await make();
+    write("erp.invoices", "2");
+    log.oldest = log.now;
+    await expect(make()).rejects.toMatchObject({ code: "OPLOG_GAP" });
+    world.clock.advance(GAP_TOLD_MS);
+    await backUp(world, "backup-2");
+    write("erp.invoices", "3");
+    expect(await make()).toMatchObject({ outcome: "sealed" });
+    expect(starts).toHaveLength(1);
+  });
+
+  it("is found after an outage of days, too, when only full backups were made", async () => {
+    const { world, log, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "1");
+    await make();
+    world.clock.advance(3 * 86_400_000);
+    write("erp.invoices", "2");
+    const before = log.now;
+    await backUp(world, "backup-2");
+    write("erp.invoices", "3");
+    const late = await sealedBy(world, await make());
+    expect(late.from?.log).toBe(`${before - 1}:1`);
+    world.clock.advance(3 * 86_400_000);
+    log.oldest = log.now;
+    write("erp.invoices", "4");
+    await backUp(world, "backup-3");
+    log.oldest = log.now;
+    write("erp.invoices", "5");
+    await expect(make()).rejects.toMatchObject({ code: "OPLOG_GAP" });
+  });
+
+  it("fails the function itself, with what to do, and has the machine Backup started by then", async () => {
+    const { world, log, starts, write } = await slicedWorld();
+    write("erp.invoices", "lost");
+    log.oldest = log.now;
+    const wiring = { services: world.services, mask: new SecretMask() };
+    const slicer = serveRole("writer", () => wiring as never);
+    const call = slicer({ job: "slice", source: "ledger" }, { getRemainingTimeInMillis: () => 300_000 });
+    await expect(call).rejects.toMatchObject({
+      name: "SourceError",
+      message: expect.stringMatching(/OPLOG_GAP|no longer holds/),
+    });
+    expect(starts.map(({ input }) => input)).toEqual([
+      { cadence: "manual", sources: ["ledger"], trigger: "oplog gap" },
+    ]);
+  });
+});
+
+describe("a slice that is aborted", () => {
+  it("gives its lease back, so that the next one does not wait for minutes", async () => {
+    const { world, write, slice: make } = await slicedWorld();
+    write("erp.invoices", "new");
+    const stop = new AbortController();
+    const open = world.services.sourceOf;
+    const aborting = {
+      ...world.services,
+      sourceOf: (kind: string) => {
+        stop.abort(new Cancelled("ABORTED", "the function's time is up"));
+        return open(kind);
+      },
+    };
+    const aborted = slice({ job: "slice", source: "ledger" }, aborting, stop.signal);
+    await expect(aborted).rejects.toMatchObject({ name: "Cancelled" });
+    expect(await listKeys(world, "manifests/slice/")).toEqual([]);
+    expect(await make()).toMatchObject({ outcome: "sealed" });
   });
 });
 

@@ -15,10 +15,14 @@ describe("the moment that an operator names", () => {
     ["2026-11-24T03:00:05+03:00", "1795478405:0"],
   ])("%s is %s of the log", (text, log) => {
     const moment = parseMoment(text);
-    expect(moment && formatLogTime(moment)).toBe(log);
+    expect(moment && formatLogTime(moment.at)).toBe(log);
+    expect(moment?.exact).toBe(!text.includes("T"));
   });
 
-  it.each(["", "yesterday", "1764000000", "1764000000:7:1", "5", "24/11/2026"])("refuses %j", (text) => {
+  it.each([
+    ...["", "yesterday", "1764000000", "1764000000:7:1", "5", "24/11/2026"],
+    ...["2026-11-24T00:00:05", "2026-11-24T00:00", "2026-11-24", "2026-11-24T00:00:05 Cairo"],
+  ])("refuses %j, also where no zone is told", (text) => {
     expect(parseMoment(text)).toBeUndefined();
   });
 });

@@ -105,7 +105,7 @@ describe("the catalog of a vault", () => {
   it("reads three whole ones of a cadence for the next slice, however many parts are newer", async () => {
     for (const hour of [1, 2, 3, 4]) await seal(hour, "hourly");
     for (const hour of [5, 6, 7, 8]) await seal(hour, "hourly", undefined, { scope: { include: ["erp.*"] } });
-    const { manifests } = await readNewestManifests(vault, query, NOW, signal);
+    const { manifests } = await readNewestManifests(vault, { ...query, sliceDays: 7 }, NOW, signal);
     const whole = manifests.filter(({ scope }) => scope === undefined);
     expect(whole.map(({ backupId }) => backupId)).toEqual([idAt(4), idAt(3), idAt(2)]);
   });

@@ -1,6 +1,7 @@
 import { FULL_CADENCES } from "../../model/cadence.ts";
 import { type Backup, isUsable } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
+import type { NamedMoment } from "../../model/position.ts";
 import type { BackupRef } from "../../model/requests.ts";
 import { findShrinkage, type Shrinkage } from "../../model/shrinkage.ts";
 import { walkCatalog } from "../../vault/catalog-reader.ts";
@@ -45,11 +46,20 @@ export async function findBetterBackup(
 }
 
 /** Nobody named the backup that would be restored, and it may be one of ruins: the operator has to choose. */
-export function refuseShrunken(chosen: Backup, better: BetterBackup): RefusedError {
+export function refuseShrunken(
+  chosen: Backup,
+  better: BetterBackup,
+  moment: NamedMoment | undefined,
+): RefusedError {
   const { source, backupId } = chosen.ref;
+  const newest = moment === undefined ? "newest verified backup" : "verified backup before that moment";
+  const asWell =
+    moment === undefined
+      ? ""
+      : ` To go to the moment from it all the same, name it beside the moment; to undo the loss, a moment before it.`;
   return new RefusedError(
     "BACKUP_SHRUNK",
-    `The newest verified backup of ${source} is ${backupId}, but it holds much less than ${better.ref.backupId}: ${describeShrinkage(better.shrinkage)}. It may be a backup of the ruins. Nothing was changed. Name the one that you want: "backupId":"${better.ref.backupId}" brings back the data of ${better.recoversTo}, "backupId":"${backupId}" those of ${chosen.manifest.to.at}.`,
+    `The ${newest} of ${source} is ${backupId}, but it holds much less than ${better.ref.backupId}: ${describeShrinkage(better.shrinkage)}. It may be a backup of the ruins. Nothing was changed. Name the one that you want: "backupId":"${better.ref.backupId}" brings back the data of ${better.recoversTo}, "backupId":"${backupId}" those of ${chosen.manifest.to.at}.${asWell}`,
     { facts: { source, backupId, betterBackupId: better.ref.backupId, ...better.shrinkage } },
   );
 }

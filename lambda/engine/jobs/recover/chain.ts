@@ -23,6 +23,8 @@ export interface Reached {
   readonly slices: readonly Manifest[];
   readonly to: Position;
   readonly destructive: readonly DestructiveCommand[];
+  /** Namespaces that the slices change and a replay leaves as in the base. */
+  readonly notReplayed: readonly string[];
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Reached {
  * | input | base | goes to |
  * |---|---|---|
  * | `backupId` | that one | its own position, without slices |
- * | `moment` | the newest verified one before it, or that of `backupId` | the moment |
+ * | `moment` | the newest verified one before it, or that of `backupId` | the moment; `execute` refuses a time after a drop, unless the entry is named |
  * | neither | the newest verified one | the end of the slices; not past a drop: `plan` stops before it, `execute` refuses |
  *
  * Throws `RefusedError` MOMENT_OUT_OF_REACH with the window that can be reached, or WOULD_DROP_AGAIN.
@@ -52,10 +54,11 @@ export async function chooseChain(
     return toRun(stopBeforeDrops(newest.chain, input));
   }
   const base = input.backupId === undefined ? undefined : await chooseBackup();
-  const query = { source, target: moment, ...(base && { base }) };
+  const query = { source, target: moment.at, ...(base && { base }) };
   const found = await findChain(services.vault, query, now, signal);
-  if (found?.outcome === "reachable") return toRun(found.chain);
-  throw outOfReach(source, moment, found?.windows ?? []);
+  if (found?.outcome !== "reachable") throw outOfReach(source, moment.at, found?.windows ?? []);
+  if (input.mode === "execute" && !moment.exact) refuseDrops(found.chain);
+  return toRun(found.chain);
 }
 
 function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" | "to"> {
@@ -63,12 +66,20 @@ function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" |
   return { backup: base.ref, slices: slices.map(({ ref }) => ref), to: positionOf(to) };
 }
 
-function stopBeforeDrops(chain: Chain, { mode }: NewInput): Chain {
+/** Somebody who names a time that is a little late would see the loss happen again. */
+function refuseDrops(chain: Chain): void {
   const manifests = chain.slices.map(({ manifest }) => manifest);
   const [first] = findDestructive(chain.base.manifest, manifests, chain.to);
   const at = first && logTimeOf(first.at);
-  if (first === undefined || at === undefined) return chain;
-  if (mode === "execute") throw wouldDropAgain(first, justBefore(at), chain.to);
+  if (first !== undefined && at !== undefined) throw wouldDropAgain(first, justBefore(at), chain.to);
+}
+
+function stopBeforeDrops(chain: Chain, { mode }: NewInput): Chain {
+  if (mode === "execute") refuseDrops(chain);
+  const manifests = chain.slices.map(({ manifest }) => manifest);
+  const [first] = findDestructive(chain.base.manifest, manifests, chain.to);
+  const at = first && logTimeOf(first.at);
+  if (at === undefined) return chain;
   const to = justBefore(at);
   const needed = chain.slices.findIndex(
     ({ manifest }) => compareLogTimes(logTimeOf(manifest.to) ?? to, to) >= 0,
@@ -99,7 +110,9 @@ export async function readReached(
   for (const ref of decided.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
   const to = decided.to ?? backup.manifest.to;
   const time = logTimeOf(to);
-  return { slices, to, destructive: time ? findDestructive(backup.manifest, slices, time) : [] };
+  const destructive = time ? findDestructive(backup.manifest, slices, time) : [];
+  const notReplayed = [...new Set(slices.flatMap((slice) => slice.notReplayed ?? []))].sort();
+  return { slices, to, destructive, notReplayed };
 }
 
 /** `dropDatabase erp at 2026-11-24T01:59:59.000Z (1795485599:4)` */
@@ -111,7 +124,7 @@ function wouldDropAgain(first: DestructiveCommand, before: LogTime, newest: LogT
   const log = formatLogTime(before);
   return new RefusedError(
     "WOULD_DROP_AGAIN",
-    `The newest slices hold ${describeCommand(first)}, and a recovery to the newest moment would do it again. Nothing was changed. To stop just before it, start with "moment":"${log}"; to go past it all the same, with "moment":"${formatLogTime(newest)}".`,
+    `The slices hold ${describeCommand(first)}, and a recovery to ${describeTime(newest)} would do it again. Nothing was changed. To stop just before it, start with "moment":"${log}"; to go past it all the same, with "moment":"${formatLogTime(newest)}".`,
     { facts: { command: first.command, namespace: first.namespace, before: log } },
   );
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
 import type { Estate } from "../../model/estate.ts";
-import { type LogTime, parseMoment } from "../../model/position.ts";
+import { type NamedMoment, parseMoment } from "../../model/position.ts";
 import { recoverInputSchema } from "../../model/requests.ts";
 
 export type RecoverInput =
@@ -9,7 +9,7 @@ export type RecoverInput =
       readonly way: "new";
       readonly source: string;
       readonly backupId?: string;
-      readonly moment?: LogTime;
+      readonly moment?: NamedMoment;
       readonly mode: Mode;
       readonly reason: string;
       readonly rules: Rules;
@@ -47,7 +47,7 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
   const moment = named === undefined ? undefined : parseMoment(named);
   if (named !== undefined && moment === undefined)
     faults.push(
-      `moment: got ${JSON.stringify(named)}, expected a time such as 2026-11-24T01:59:59Z, or <seconds>:<ordinal> of the oplog`,
+      `moment: got ${JSON.stringify(named)}, expected a time with its zone, such as 2026-11-24T01:59:59Z or 2026-11-24T03:59:59+02:00, or <seconds>:<ordinal> of the oplog`,
     );
   const chosen = source ?? (sources.length === 1 ? sources[0] : undefined);
   if (chosen === undefined && resume === undefined)

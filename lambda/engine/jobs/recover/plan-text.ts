@@ -64,6 +64,11 @@ function describeSlices({ reached, base }: About): string[] {
     `Reachable by "moment": every moment from ${base.at} (${base.log}) to ${last.to.at} (${last.to.log}), by this backup and these slices`,
     ...reached.destructive.map((command) => `!!! WARNING: replays ${describeCommand(command)}`),
     ...tellStop(reached, last),
+    ...(reached.notReplayed.length > 0
+      ? [
+          `!!! NOT REPLAYED: changes of ${reached.notReplayed.join(" and ")}, which stay as they were at ${base.at}. Who was given or denied rights since then has to be looked at by hand after the recovery`,
+        ]
+      : []),
   ];
 }
 

@@ -18,8 +18,8 @@ type PlanRequest = z.infer<typeof planRequestSchema>;
 /**
  * Says what a recovery would do, and in mode `execute` claims the source so that no backup runs meanwhile. Changes
  * nothing else; repeatable by the same execution. Throws `RefusedError` INPUT_INVALID with every fault of the input,
- * NO_VERIFIED_BACKUP, MOMENT_OUT_OF_REACH, WOULD_DROP_AGAIN, BACKUP_SHRUNK when nobody named a backup and the newest
- * may be one of ruins, VERSION_INCOMPATIBLE, NOT_ENOUGH_SPACE, or CLAIM_HELD.
+ * NO_VERIFIED_BACKUP, MOMENT_OUT_OF_REACH, WOULD_DROP_AGAIN, BACKUP_SHRUNK when nobody named a backup and the one
+ * that was chosen may be one of ruins, VERSION_INCOMPATIBLE, NOT_ENOUGH_SPACE, or CLAIM_HELD.
  */
 export async function plan(
   request: PlanRequest,
@@ -32,8 +32,9 @@ export async function plan(
   const decided = await decideRun(request, input, runId, services, signal);
   const backup = await readBackup(decided, services, signal);
   const better = await findBetterBackup(backup, services, signal);
-  const named = input.way === "resume" || input.backupId !== undefined || input.moment !== undefined;
-  if (better && !named && input.mode === "execute") throw refuseShrunken(backup, better);
+  // Who names a moment has not seen what it would be reached from.
+  const named = input.way === "resume" || input.backupId !== undefined;
+  if (better && !named && input.mode === "execute") throw refuseShrunken(backup, better, input.moment);
   const reached = await readReached(decided, backup, services, signal);
   const { mode, rules } = input;
   const made = await makePlan(
