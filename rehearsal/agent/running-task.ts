@@ -10,9 +10,8 @@ import {
 } from "@aws-sdk/client-sfn";
 import type { LocalAws } from "../aws/local-aws.ts";
 import { type Child, type ChildExit, startChild } from "../servers/child.ts";
-import type { Mongod } from "../servers/mongod.ts";
 import { playImage } from "./image.ts";
-import { startSidecar } from "./sidecar.ts";
+import { type SidecarServer, startSidecar } from "./sidecar.ts";
 import { deliverStoppedEvent, type EventClients } from "./stopped-event.ts";
 import { type TaskPlan, withRealPort } from "./task.ts";
 
@@ -91,7 +90,7 @@ export class RunningTask {
   }
 
   async #runContainers(): Promise<number> {
-    const servers: Mongod[] = [];
+    const servers: SidecarServer[] = [];
     try {
       let environment: Record<string, string> = { ...this.plan.worker.environment };
       for (const sidecar of this.plan.sidecars) {

@@ -30,7 +30,7 @@ export interface JobRequest {
   readonly taskToken?: string;
 }
 
-const DATABASE_IMAGE = /(^|\/)mongo:/;
+const DATABASE_IMAGE = /(^|\/)(mongo|redis):/;
 
 /** What has to be started for a task. Throws when it has not exactly one worker container. */
 export function planTask(task: Task, definition: TaskDefinition): TaskPlan {

@@ -31,7 +31,7 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}sources/`,
-    to: ["mongodb/", "http-export/", "stream/", "host/", "model/"].map((folder) => ENGINE + folder),
+    to: ["mongodb/", "redis/", "http-export/", "stream/", "host/", "model/"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
   },
   {
@@ -43,6 +43,11 @@ const ZONES: readonly Zone[] = [
     at: `${ENGINE}http-export/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}redis/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2", "mongodb"],
   },
   {
     at: `${ENGINE}vault/`,

@@ -1,9 +1,11 @@
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
+import { redis } from "./redis.ts";
 import type { Source } from "./source.ts";
 
 /** Every kind of source. What knows a source by name is its own file and its line here. */
 export const sources: Readonly<Record<string, Source>> = {
   [mongodb.kind]: mongodb as unknown as Source,
   [httpExport.kind]: httpExport as unknown as Source,
+  [redis.kind]: redis as unknown as Source,
 };

@@ -1,9 +1,11 @@
 import type { StartWorld } from "./world.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
+import { startRedisWorld } from "./worlds/redis.ts";
 
 /** The world of every registered kind; the laws fail for a kind that has none. */
 export const worlds: Readonly<Record<string, StartWorld>> = {
   mongodb: startMongodbWorld,
+  redis: startRedisWorld,
   "http-export": startHttpExportWorld,
 };

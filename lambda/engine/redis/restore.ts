@@ -1,0 +1,69 @@
+import { IntegrityError } from "../model/errors.ts";
+import { compareFingerprints, type Fingerprint } from "../model/fingerprint.ts";
+import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
+import { RDB_ITEM } from "./dump.ts";
+import { KeyspaceFingerprint } from "./keyspace.ts";
+import { loadInto } from "./load.ts";
+import { decode } from "./snapshot.ts";
+import { clear, requireUsable } from "./target.ts";
+import type { RedisTools } from "./tools.ts";
+
+/** The RDB of a backup. Throws `IntegrityError` ARTIFACT_MISSING. */
+export function findRdb(items: readonly RestoreItem[]): RestoreItem {
+  const found = items.find(({ name }) => name === RDB_ITEM);
+  if (found !== undefined) return found;
+  throw new IntegrityError(
+    "ARTIFACT_MISSING",
+    `The backup is not complete: ${RDB_ITEM} is missing. Do not use this backup; take another one.`,
+  );
+}
+
+/**
+ * Restores into a running server, key by key: nothing has to be restarted, and an append-only file gets all of it.
+ * The RDB is read twice: at first it must be whole and hold what the manifest says, only then is anything overwritten.
+ */
+export async function restore(tools: RedisTools, request: RestoreRequest): Promise<RestoreReport> {
+  const item = findRdb(request.items);
+  const { signal, progress } = tools;
+  progress({ phase: "verify", name: item.name, bytes: 0 });
+  const needs = await verify(tools, item, request.manifest.fingerprint);
+  await using connection = await tools.connect();
+  await requireUsable(connection, request.guard, needs);
+  await clear(connection);
+  let bytes = 0;
+  const onBytes = (read: number) => {
+    bytes += read;
+    progress({ phase: "restore", name: item.name, bytes });
+  };
+  const records = await loadInto(connection, item.open(), needs.rdbVersion, { signal, onBytes });
+  await request.beforeReplay?.();
+  return { records, replayedOperations: 0, bytes };
+}
+
+async function verify(tools: RedisTools, item: RestoreItem, expected: Fingerprint) {
+  const content = new MeasuredFingerprint(tools.newContent);
+  const { version } = await decode(item.open(), content);
+  const [first] = compareFingerprints(expected, content.fingerprint());
+  if (first === undefined) return { rdbVersion: version, largestValueBytes: content.largestValueBytes };
+  throw new IntegrityError(
+    "FINGERPRINT_DIFFERS",
+    `${item.name} does not hold what its manifest says: ${first.namespace} differs in ${first.aspect}. Nothing was changed. Do not use this backup; take another one.`,
+    { facts: { ...first } },
+  );
+}
+
+/** Also measures the largest value, as RESTORE would send it. */
+class MeasuredFingerprint extends KeyspaceFingerprint {
+  largestValueBytes = 0;
+  #bytes = 0;
+
+  raw(bytes: Buffer): void {
+    this.#bytes += bytes.length;
+  }
+
+  override end(): void {
+    super.end();
+    this.largestValueBytes = Math.max(this.largestValueBytes, this.#bytes);
+    this.#bytes = 0;
+  }
+}

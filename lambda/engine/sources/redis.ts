@@ -1,0 +1,120 @@
+import { z } from "zod";
+import type { Reach } from "../host/host.ts";
+import type { ConnectOptions } from "../redis/connection.ts";
+import { RedisSession } from "../redis/session.ts";
+import type { Context, Purpose, Session, Source } from "./source.ts";
+
+const port = z.int().min(1).max(65535).default(6379);
+const reachSchema = z.discriminatedUnion("via", [
+  z.strictObject({ via: z.literal("ssh"), host: z.string().min(1).default("127.0.0.1"), port }),
+  z.strictObject({ via: z.literal("container"), container: z.string().min(1), port }),
+  z.strictObject({ via: z.literal("direct"), host: z.string().min(1), port }),
+]);
+const pem = z
+  .string()
+  .regex(/^-----BEGIN CERTIFICATE-----/, "expected PEM that begins with -----BEGIN CERTIFICATE-----");
+
+const redisConfigSchema = z
+  .strictObject({
+    reach: reachSchema,
+    /** Of the server's access-control list; without it the password is that of `requirepass`. */
+    user: z.string().min(1).optional(),
+    /** Name or ARN of the secret that holds the password. */
+    passwordSecret: z.string().min(1).optional(),
+    /** As whom a restore logs in, where that is not `user`. */
+    restoreUser: z.string().min(1).optional(),
+    restorePasswordSecret: z.string().min(1).optional(),
+    tls: z
+      .strictObject({
+        /** The authorities that are trusted, as PEM; without it those of the system. */
+        ca: pem.optional(),
+        /** The name on the certificate where it is not the address, as behind a tunnel. */
+        serverName: z.string().min(1).optional(),
+        /** What this side shows, as PEM, where the server wants it (`tls-auth-clients`). */
+        certificate: pem.optional(),
+        /** Name or ARN of the secret that holds the key of `certificate`. */
+        keySecret: z.string().min(1).optional(),
+      })
+      .refine(({ certificate, keySecret }) => (certificate === undefined) === (keySecret === undefined), {
+        path: ["keySecret"],
+        message: "certificate and keySecret, or neither of them",
+      })
+      .optional(),
+  })
+  .refine(({ user, passwordSecret }) => user === undefined || passwordSecret !== undefined, {
+    path: ["passwordSecret"],
+    message: "a user needs a password",
+  })
+  .refine(
+    ({ restoreUser, restorePasswordSecret }) =>
+      (restoreUser === undefined) === (restorePasswordSecret === undefined),
+    { path: ["restorePasswordSecret"], message: "restoreUser and restorePasswordSecret, or neither of them" },
+  );
+export type RedisConfig = z.infer<typeof redisConfigSchema>;
+
+/** Redis 6 to 8, one server or a replica of it. */
+export const redis: Source<RedisConfig> = {
+  kind: "redis",
+  description: {
+    title: "Redis 6 to 8",
+    covers: [
+      "every key of every database with its end of life, whatever its type and encoding: strings, lists, sets, sorted sets, hashes (from 7.4 with fields that end), streams with groups, consumers and pending entries; libraries of functions",
+      "one moment: the RDB that a replica would get, streamed without a file on the host, checked by its CRC-64 while it passes",
+      "a recovery into the running server, key by key, so that an append-only file holds it too; or the RDB itself, put in its place",
+      "values of modules, where the server that they are restored into has the module",
+    ],
+    leavesOut: [
+      "keys and fields that have ended when a backup is compared or recovered: they are gone, and left out on both sides",
+      "configuration and access-control lists (files of the host); scripts of EVAL; how many entries a consumer group has read is restored and not compared",
+      "Redis Cluster: one server's slots only; RDB formats above 12 (Redis after 8.4), which are refused by name; what modules keep beside their keys",
+    ],
+  },
+  config: redisConfigSchema,
+  needs: {
+    compute: "fargate",
+    keepsLog: false,
+    drill: {
+      image: "redis",
+      majors: ["6", "7", "8"],
+      port: 6379,
+      command: ["redis-server", "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0"],
+    },
+  },
+  open,
+  drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
+};
+
+async function open(config: RedisConfig, context: Context, purpose: Purpose): Promise<Session> {
+  const reached = await context.host.reach(config.reach satisfies Reach);
+  const close = async () => reached[Symbol.asyncDispose]();
+  try {
+    const login = await loginOf(config, purpose, context);
+    const tls = await tlsOf(config, context);
+    const options = { host: reached.host, port: reached.port, ...login, ...(tls && { tls }) };
+    return await RedisSession.open(options, context, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function loginOf(
+  config: RedisConfig,
+  purpose: Purpose,
+  { secret }: Pick<Context, "secret">,
+): Promise<Pick<ConnectOptions, "user" | "password">> {
+  const forRestore = purpose === "write" && config.restoreUser !== undefined;
+  const user = forRestore ? config.restoreUser : config.user;
+  const reference = forRestore ? config.restorePasswordSecret : config.passwordSecret;
+  if (reference === undefined) return {};
+  return { ...(user !== undefined && { user }), password: await secret(reference) };
+}
+
+async function tlsOf(
+  { tls }: RedisConfig,
+  { secret }: Pick<Context, "secret">,
+): Promise<ConnectOptions["tls"]> {
+  if (tls === undefined) return undefined;
+  const { keySecret, ...rest } = tls;
+  return { ...rest, ...(keySecret !== undefined && { key: await secret(keySecret) }) };
+}
