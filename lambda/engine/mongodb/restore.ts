@@ -29,9 +29,8 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const narrowing = Narrowing.of(request, whole);
   const plan = narrowing?.plan ?? whole;
   const log = logOf(request, plan.oplog);
-  await narrowing?.checkLog(log, connection.signal);
   if (narrowing === undefined) await clearTarget(connection, request.guard);
-  else await clearPart(connection, request.guard, narrowing);
+  else await clearPart(connection, request.guard, await narrowing.check(log, connection.signal));
   const records = await restoreData(tools, plan.collections);
   const touched =
     plan.oplog === undefined

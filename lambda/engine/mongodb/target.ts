@@ -1,9 +1,8 @@
 import { RefusedError } from "../model/errors.ts";
-import type { TargetGuard } from "../sources/source.ts";
+import type { ScopedRestore, TargetGuard } from "../sources/source.ts";
 import type { Connection } from "./connect.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
-import type { Narrowing } from "./scope/narrowing.ts";
 
 const LISTED_LIMIT = 20;
 
@@ -42,12 +41,12 @@ export async function clearTarget(connection: Connection, guard: TargetGuard): P
 export async function clearPart(
   connection: Connection,
   guard: TargetGuard,
-  narrowing: Pick<Narrowing, "isTarget" | "neverOverwrites">,
+  { isTarget, neverOverwrites }: Pick<ScopedRestore, "isTarget" | "neverOverwrites">,
 ): Promise<void> {
   const listed = await listUserData(connection);
-  const present = listed.filter(({ namespace }) => narrowing.isTarget(nameOf(namespace)));
+  const present = listed.filter(({ namespace }) => isTarget(nameOf(namespace)));
   if (present.length === 0) return;
-  if (narrowing.neverOverwrites) throw refuseToReplace(present);
+  if (neverOverwrites) throw refuseToReplace(present);
   if (guard === "refuse-non-empty") throw refuse(present);
   for (const { namespace } of present)
     await connection.run(`Dropping ${nameOf(namespace)}`, () =>

@@ -242,10 +242,14 @@ export interface ScopedRestore {
 export interface Scopes {
   /** Throws `RefusedError` INPUT_INVALID with every fault when this scope cannot be dumped. */
   checkDump(scope: DumpScope): void;
-  /** Throws `RefusedError` INPUT_INVALID with every fault when this backup has no such part. */
+  /**
+   * Throws `RefusedError` INPUT_INVALID with every fault when this backup has no such part. `later`: names that only
+   * its slices bring up (what their manifests call touched).
+   */
   planRestore(
     manifest: Pick<Manifest, "scope" | "fingerprint" | "endState">,
     scope?: RestoreScope,
+    later?: readonly string[],
   ): ScopedRestore;
 }
 

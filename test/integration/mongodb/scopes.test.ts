@@ -1,42 +1,26 @@
 import { type CollectionInfo, MongoClient } from "mongodb";
 import { beforeEach, describe, expect, it } from "vitest";
-import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
 import type { RestoreScope } from "../../../lambda/engine/model/scope.ts";
-import { mongodb } from "../../../lambda/engine/sources/mongodb.ts";
-import { configFor, makeContext, manifestFor, type TakenDump } from "../../support/mongodb.ts";
+import type { TakenDump } from "../../support/mongodb.ts";
 import { useServerPair } from "../../support/mongodb-pair.ts";
-import { type Judged, judgeServer, sortIndexes } from "../../support/oracle.ts";
+import type { Judged } from "../../support/oracle.ts";
 import { fillErp, renamed } from "../../support/scoped-data.ts";
+import { compareTarget, emptyServer, judgeAll } from "../../support/scoped-target.ts";
 
 const pair = useServerPair();
-const judge = async (uri: string) => sortIndexes((await judgeServer(uri)).namespaces);
+const judge = judgeAll;
+const compare = (taken: TakenDump, scope?: RestoreScope) => compareTarget(pair.targetUri, taken, scope);
 const isErp = (name: string) => (name.startsWith("erp.") ? name : undefined);
 
 /** What is on the target before, and must be there afterwards. */
 async function fillTarget(): Promise<Record<string, Judged>> {
+  await emptyServer(pair.targetUri);
   await using target = new MongoClient(pair.targetUri);
-  for (const { name } of (await target.db("admin").admin().listDatabases()).databases)
-    if (!["admin", "config", "local"].includes(name)) await target.db(name).dropDatabase();
-  await target
-    .db("live")
-    .collection("things")
-    .insertMany([{ a: 1 }, { a: 2 }]);
   await target.db("live").collection("things").createIndex({ a: 1 }, { unique: true, name: "mine" });
   await target.db("chat").collection("messages").insertOne({ live: true });
   await target.db("erp_copy").createCollection("ring", { capped: true, size: 8192 });
   await target.db("erp").createCollection("kept", { validator: { n: { $gt: 0 } } });
   return judge(pair.targetUri);
-}
-
-/** The differences between what is on the target and what must be there, by the engine's own word. */
-async function compare(taken: TakenDump, scope?: RestoreScope): Promise<string[]> {
-  const manifest = manifestFor(taken.summary);
-  const expected = mongodb.scopes?.planRestore(manifest, scope).expected.fingerprint ?? {};
-  const { hostname: host, port } = new URL(pair.targetUri);
-  const context = makeContext(new AbortController().signal);
-  await using session = await mongodb.open(configFor({ host, port: Number(port) }), context, "write");
-  const got = await session.fingerprint({ restored: { manifest, ...(scope && { scope }) }, like: expected });
-  return compareFingerprints(expected, got).map(({ namespace, aspect }) => `${namespace} ${aspect}`);
 }
 
 describe("the restore of a part", () => {

@@ -1,5 +1,4 @@
-import { findCollisions, refuseScope } from "../../model/scope.ts";
-import type { RestoreRequest } from "../../sources/source.ts";
+import type { RestoreRequest, ScopedRestore } from "../../sources/source.ts";
 import { bucketsOf, nameOf, parseNamespace } from "../names.ts";
 import { type ReplayedLog, readLog } from "../replay-log.ts";
 import type { RestorePart, RestorePlan } from "../restore-items.ts";
@@ -11,15 +10,14 @@ import { renameInOptions } from "./view-references.ts";
 export class Narrowing {
   /** What is to be restored, by the names of the target. */
   readonly plan: RestorePlan;
-  /** Nothing may be replaced: what is restored stands beside the live one, or is but some of its records. */
-  readonly neverOverwrites: boolean;
+  readonly #request: RestoreRequest;
   readonly #part: Part;
   readonly #known: { readonly all: readonly string[]; readonly views: readonly string[] };
   #followed: Followed = new Map();
 
-  private constructor(part: Part, plan: RestorePlan, neverOverwrites: boolean) {
+  private constructor(request: RestoreRequest, part: Part, plan: RestorePlan) {
+    this.#request = request;
     this.#part = part;
-    this.neverOverwrites = neverOverwrites;
     const chosen = (parts: readonly RestorePart[]) =>
       parts.filter(({ listed }) => part.isSelected(nameOf(listed.namespace)));
     const names = (parts: readonly RestorePart[]) => parts.map(({ listed }) => nameOf(listed.namespace));
@@ -33,34 +31,24 @@ export class Narrowing {
     };
   }
 
-  /**
-   * Undefined for the restore of all that a whole backup holds. Throws `RefusedError` INPUT_INVALID where the backup
-   * has no such part.
-   */
-  static of({ manifest, scope }: RestoreRequest, plan: RestorePlan): Narrowing | undefined {
-    const part = partOf(manifest.scope, scope);
-    if (part === undefined) return undefined;
-    const { neverOverwrites } = scopes.planRestore(manifest, scope);
-    return new Narrowing(part, plan, neverOverwrites);
-  }
-
-  /** Whether a restore may judge this name on the target, and drop it. */
-  isTarget(name: string): boolean {
-    return this.#part.isTarget(name);
+  /** Undefined for the restore of all that a whole backup holds. */
+  static of(request: RestoreRequest, plan: RestorePlan): Narrowing | undefined {
+    const part = partOf(request.manifest.scope, request.scope);
+    return part && new Narrowing(request, part, plan);
   }
 
   /**
-   * Reads the log before anything is written, for what cannot be followed and for names that it brings up. Throws
-   * `RefusedError` INPUT_INVALID.
+   * Decides before anything is written what a restore may judge and drop on the target. Reads the log for what cannot be
+   * followed, and for names that it brings up. Throws `RefusedError` INPUT_INVALID where there is no such part.
    */
-  async checkLog(log: ReplayedLog, signal: AbortSignal): Promise<void> {
+  async check(log: ReplayedLog, signal: AbortSignal): Promise<ScopedRestore> {
     const scoped = this.newLog();
     await readLog(log, signal, (entry) => {
       scoped.take(entry);
     });
-    const faults = findCollisions([...this.#known.all, ...scoped.names], this.#part);
-    if (faults.length > 0) refuseScope(faults);
     this.#followed = scoped.toFollow;
+    const { manifest, scope } = this.#request;
+    return scopes.planRestore(manifest, scope, [...scoped.names]);
   }
 
   /** The log's restriction, from its first entry on. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { RefusedError } from "../../model/errors.ts";
 import { formatLogTime } from "../../model/position.ts";
-import type { ScopeMap } from "../../model/scope.ts";
+import { refuseScope, type ScopeMap } from "../../model/scope.ts";
 import { findElement, readText } from "../bson.ts";
 import { nameOf, ownerOf, parseNamespace } from "../names.ts";
 import { type Entry, embedded, isReplayed, readCommand, readNested, readTime } from "../oplog.ts";
@@ -15,7 +15,7 @@ import {
   withObject,
   withText,
 } from "./entries.ts";
-import { renameWithin } from "./scopes.ts";
+import { findReferenceFault, renameWithin } from "./scopes.ts";
 import { renameInOptions } from "./view-references.ts";
 
 const DIGEST_LENGTH = 16;
@@ -51,7 +51,7 @@ export class ScopedLog {
   #births = 0;
   /** Of those that a rename brings into the scope: what `followed` has to be for them. */
   readonly toFollow = new Map<number, string>();
-  /** Every name of the scope that came up. */
+  /** Every name that came up, of the scope or not. */
   readonly names = new Set<string>();
 
   constructor(
@@ -80,9 +80,10 @@ export class ScopedLog {
   #targetOf(namespace: string): string | undefined {
     if (!isReplayed(namespace)) return undefined;
     const name = nameOf(ownerOf(parseNamespace(namespace)));
+    this.names.add(name);
     const target = this.#map.isSelected(name) ? this.#map.targetOf(name) : this.#strangers.get(name)?.keptAs;
     if (target === undefined) return undefined;
-    if (this.#map.isSelected(name)) this.#note(name);
+    if (this.#map.isSelected(name)) this.#known.add(name);
     return asBuckets(target, namespace);
   }
 
@@ -116,11 +117,6 @@ export class ScopedLog {
     if (this.#map.isSelected(nameOf(ownerOf(parseNamespace(namespace))))) return;
     this.#births += 1;
     this.#strangers.set(namespace, { birth: this.#births, keptAs: this.#followed.get(this.#births) });
-  }
-
-  #note(name: string): void {
-    this.#known.add(name);
-    this.names.add(name);
   }
 
   #forget(namespace: string): void {
@@ -170,12 +166,18 @@ export class ScopedLog {
   #takeView(entry: Entry, database: string): Entry[] {
     const object = embedded(entry, "o");
     const name = readText(object, findElement(object, "_id"));
-    if (name === undefined || !this.#isIn(name)) return [];
+    if (name === undefined) return [];
+    this.names.add(name);
+    if (!this.#isIn(name)) return [];
     const target = this.#map.targetOf(name);
     if (entry.kind === "d") this.#forget(name);
-    else this.#note(name);
+    else this.#known.add(name);
     if (entry.kind !== "d" && !isOfTimeSeries(object)) this.#views.add(name);
-    const renamed = renameInOptions(object, renameWithin({ database }, this.#map));
+    const rename = renameWithin({ database }, this.#map);
+    const renamed = renameInOptions(object, (collection) => {
+      const fault = findReferenceFault(name, collection, this.#map);
+      return fault === undefined ? rename(collection) : refuseScope([fault]);
+    });
     if (target === name && renamed.equals(object)) return [entry];
     const views = `${parseNamespace(target).database}.system.views`;
     return [withObject(entry, views, withText(renamed, "_id", target))];

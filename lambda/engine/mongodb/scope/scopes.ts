@@ -47,10 +47,12 @@ function checkDump({ include = [], exclude = [] }: DumpScope): void {
 function planRestore(
   { scope: dumped, fingerprint, endState }: Pick<Manifest, "scope" | "fingerprint" | "endState">,
   scope?: RestoreScope,
+  later: readonly string[] = [],
 ): ScopedRestore {
-  const names = Object.keys(fingerprint).filter((name) => !isUsers(parseNamespace(name)));
+  const held = Object.keys(fingerprint).filter((name) => !isUsers(parseNamespace(name)));
+  const names = [...new Set([...held, ...later])];
   const part = partOf(dumped, scope);
-  if (part === undefined) return planWhole(names, { fingerprint, endState });
+  if (part === undefined) return planWhole(held, { fingerprint, endState });
   const selected = names.filter((name) => part.isSelected(name));
   const targets = new Map(selected.map((name) => [name, part.targetOf(name)]));
   const moved = [...targets].filter(([name, target]) => target !== name);
@@ -109,19 +111,19 @@ export function renameWithin({ database }: Pick<Namespace, "database">, part: Sc
   };
 }
 
-/** A view can only read its own database: what it reads must go where it goes. */
 function findViewFaults(name: string, view: NamespaceFingerprint | undefined, part: Part): string[] {
   if (view?.kind !== "view" || !part.renames) return [];
-  const place = parseNamespace(name);
-  const target = parseNamespace(part.targetOf(name));
-  return readReferences(view).flatMap((collection) => {
-    const read = nameOf(ownerOf({ database: place.database, collection }));
-    const there = part.isSelected(read) ? parseNamespace(part.targetOf(read)).database : place.database;
-    if (there === target.database) return [];
-    return [
-      `the view ${name} would lie in ${target.database} and what it reads, ${read}, in ${there}: send both there, or exclude the view`,
-    ];
-  });
+  return readReferences(view).flatMap((collection) => findReferenceFault(name, collection, part) ?? []);
+}
+
+/** A view can only read its own database: what it reads must go where it goes. */
+export function findReferenceFault(view: string, collection: string, part: ScopeMap): string | undefined {
+  const { database } = parseNamespace(view);
+  const target = parseNamespace(part.targetOf(view)).database;
+  const read = nameOf(ownerOf({ database, collection }));
+  const there = part.isSelected(read) ? parseNamespace(part.targetOf(read)).database : database;
+  if (there === target) return undefined;
+  return `the view ${view} would lie in ${target} and what it reads, ${read}, in ${there}: send both there, or exclude the view`;
 }
 
 /** The collections and views that a view reads, in its own database. */
