@@ -4,6 +4,9 @@ import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock, Random } from "../model/ids.ts";
 import type { Artifact, DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
 import type { DumpScope, RestoreScope } from "../model/scope.ts";
+import type { Scopes } from "./scopes.ts";
+
+export type { ScopedRestore, Scopes } from "./scopes.ts";
 
 /** Facts of a source that are cheap and read-only to ask for. */
 export interface SourceFacts {
@@ -223,35 +226,6 @@ export interface DrillServer {
 
 /** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
 export type Purpose = "read" | "write";
-
-/** What the restore of a part comes to; decided from the manifest alone, before anything is opened. */
-export interface ScopedRestore {
-  /** Where each selected name of the backup goes. */
-  readonly targets: ReadonlyMap<string, string>;
-  /** What must be found there afterwards: that of the backup, by the names of the target. */
-  readonly expected: Pick<Manifest, "fingerprint" | "endState">;
-  /** Whether a name on the target belongs to it, and so is replaced; no other is touched. */
-  isTarget(name: string): boolean;
-  /** Whether it is refused, whatever the guard, where something of it is on the target. */
-  readonly neverOverwrites: boolean;
-  /** What an operator ought to know before it is done. */
-  readonly notes: readonly string[];
-}
-
-/** What a source can do that can be taken, and given back, in part. */
-export interface Scopes {
-  /** Throws `RefusedError` INPUT_INVALID with every fault when this scope cannot be dumped. */
-  checkDump(scope: DumpScope): void;
-  /**
-   * Throws `RefusedError` INPUT_INVALID with every fault when this backup has no such part. `later`: names that only
-   * its slices bring up (what their manifests call touched).
-   */
-  planRestore(
-    manifest: Pick<Manifest, "scope" | "fingerprint" | "endState">,
-    scope?: RestoreScope,
-    later?: readonly string[],
-  ): ScopedRestore;
-}
 
 /** What `docs/sources.md` says of a kind; each entry one line of Markdown. */
 export interface SourceDescription {
