@@ -134,6 +134,13 @@ export const authoredEstateSchema = z.strictObject({
       authoredSourceSchema.meta({ description: "one source: its kind and the kind's own keys" }),
     )
     .meta({ description: "at least one source, by a name of lower-case letters, digits and hyphens" }),
+  targets: z
+    .record(
+      z.string().regex(NAME),
+      authoredSourceSchema.meta({ description: "one server: its kind and the kind's own keys" }),
+    )
+    .meta({ description: "other servers that recover may write to; never backed up" })
+    .optional(),
   cadences: z.strictObject(CADENCE_KEYS).meta({ description: "changes to the default cadences" }).optional(),
   fullEvery: days.optional(),
   lock: z

@@ -18,7 +18,7 @@ import {
 } from "./rules.ts";
 import { schemaFaults } from "./schema-faults.ts";
 import { findClearSecrets } from "./secrets.ts";
-import { resolveSources, type SourceKinds } from "./sources.ts";
+import { resolveSources, type SourceKinds, targetFaults } from "./sources.ts";
 
 const FULL_EVERY_DAYS = 7;
 const RPO_MINUTES = 60;
@@ -128,6 +128,7 @@ interface Sections {
   readonly cadences: ResolvedCadences;
   readonly fullEveryDays: number;
   readonly sources: Estate["sources"];
+  readonly targets: Estate["sources"];
   readonly app?: Estate["app"];
   readonly faults: readonly Fault[];
 }
@@ -138,11 +139,13 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
   const fullEvery = authoredEstateSchema.shape.fullEvery.safeParse(value.fullEvery);
   const fullEveryDays = fullEvery.data === undefined ? FULL_EVERY_DAYS : daysOf(fullEvery.data);
   const fromSources = resolveSources(value.sources, kinds);
+  const fromTargets = resolveSources(value.targets, kinds, "targets");
   const app = resolveApp(value.app);
   return {
     cadences: fitDefaultSlices(resolved, fullEveryDays),
     fullEveryDays,
     sources: fromSources.sources,
+    targets: fromTargets.sources,
     ...(app.app && { app: app.app }),
     faults: [
       ...timeZoneFaults(value.timeZone),
@@ -151,6 +154,8 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
       ...lifetimeFaults(resolved),
       ...chainFaults(resolved, fullEveryDays),
       ...fromSources.faults,
+      ...fromTargets.faults,
+      ...targetFaults(fromSources.sources, fromTargets.sources),
       ...app.faults,
     ],
   };
@@ -178,6 +183,7 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     host: { ...authored.host, port: authored.host.port ?? 22 },
     ...(sections.app && { app: sections.app }),
     sources: sections.sources,
+    ...(Object.keys(sections.targets).length > 0 && { targets: sections.targets }),
     cadences: sections.cadences.cadences,
     fullEveryDays: sections.fullEveryDays,
     lockMode: authored.lock?.mode === "compliance" ? "COMPLIANCE" : "GOVERNANCE",

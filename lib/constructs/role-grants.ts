@@ -220,10 +220,14 @@ function openSources(estate: Estate, purpose: Purpose): Grant {
 
 /**
  * Every secret that the estate names, once each: the host's key, and fields of sources that end in `Secret`. Those
- * that begin with `restore` are left out for who only reads: what can write is not for the nightly work.
+ * that begin with `restore` are left out for who only reads, and those of targets: what can write is not for the
+ * nightly work.
  */
 export function secretReferences(estate: Estate, purpose: Purpose): string[] {
-  const ofSources = Object.values(estate.sources).flatMap((source) => secretsIn(source.config, purpose));
+  const targets = purpose === "write" ? Object.values(estate.targets ?? {}) : [];
+  const ofSources = [...Object.values(estate.sources), ...targets].flatMap((source) =>
+    secretsIn(source.config, purpose),
+  );
   return [...new Set([estate.host.keySecret, ...ofSources])].sort();
 }
 

@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
-import { roleGrants, secretReferences } from "../../lib/constructs/role-grants.ts";
-import type { EstateStores } from "../../lib/constructs/stores.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { makeEstate } from "../support/estate.ts";
 import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";
@@ -175,28 +173,6 @@ describe("roles", () => {
       ]);
     },
   );
-
-  test("secrets are found at any depth of a source's configuration, each once, ARNs as they are", () => {
-    const arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:deep-AbCdEf";
-    const source = { kind: "x", compute: "lambda" as const };
-    const estate = makeEstate({
-      sources: {
-        a: { ...source, config: { nested: [{ tokenSecret: arn }], passwordSecret: "demo/host-key" } },
-        b: { ...source, config: { secretive: "no", countSecret: 4 } },
-      },
-    });
-    expect(secretReferences(estate, "read")).toEqual([arn, "demo/host-key"]);
-  });
-
-  test("the secret of who restores is for the restorer alone", () => {
-    const config = { passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" };
-    const estate = makeEstate({ sources: { a: { kind: "x", compute: "lambda", config } } });
-    const granted = (role: "writer" | "restorer") =>
-      JSON.stringify(roleGrants(role, estate, {} as EstateStores));
-    expect(granted("writer")).toContain("demo/read");
-    expect(granted("writer")).not.toContain("demo/restore");
-    expect(granted("restorer")).toContain("demo/restore");
-  });
 
   test("a machine calls exactly the functions and tasks that its definition names", () => {
     const statements = statementsOf(templates.runbooks, "ApproveGrants");

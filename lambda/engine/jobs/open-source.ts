@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import { ConfigError } from "../model/errors.ts";
 import type { Purpose, Session, Source } from "../sources/source.ts";
 import type { ProgressTracker } from "./progress.ts";
-import { type Services, sourceConfigOf } from "./services.ts";
+import { placeConfigOf, type Services } from "./services.ts";
 
 /** A session together with the host connection that carries it; disposing closes both. */
 export interface OpenSource extends AsyncDisposable {
@@ -10,7 +10,7 @@ export interface OpenSource extends AsyncDisposable {
   readonly source: Source;
 }
 
-/** Connects to the host and opens the named source on it. Throws `RefusedError` for a name that is not there. */
+/** Connects to the host and opens the named source, or target, on it. Throws `RefusedError` for a name that is not there. */
 export async function openSource(
   name: string,
   purpose: Purpose,
@@ -18,7 +18,7 @@ export async function openSource(
   progress: ProgressTracker,
   signal: AbortSignal,
 ): Promise<OpenSource> {
-  const { kind, config } = sourceConfigOf(services.estate, name);
+  const { kind, config } = placeConfigOf(services.estate, name);
   const source = services.sourceOf(kind);
   const parsed = source.config.safeParse(config);
   if (!parsed.success)

@@ -82,6 +82,13 @@ export function sourceConfigOf(estate: Estate, name: string): EstateSource {
   );
 }
 
+/** A source, or another server that a recovery writes to. Throws `RefusedError` when the estate has neither. */
+export function placeConfigOf(estate: Estate, name: string): EstateSource {
+  const targets = estate.targets ?? {};
+  const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
+  return target ?? sourceConfigOf(estate, name);
+}
+
 /** Throws `RefusedError` when the estate makes no backups of that cadence. */
 export function policyOf(estate: Estate, cadence: Cadence): CadencePolicy {
   const found = estate.cadences[cadence];

@@ -79,6 +79,8 @@ export const estateSchema = z.strictObject({
   host: hostSchema,
   app: appSchema.optional(),
   sources: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), estateSourceSchema),
+  /** Other servers that `recover` may write to. Never backed up; no name is that of a source. */
+  targets: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), estateSourceSchema).optional(),
   cadences: z.partialRecord(cadenceSchema, cadencePolicySchema),
   fullEveryDays: days,
   lockMode: z.enum(["GOVERNANCE", "COMPLIANCE"]),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { ConfigError } from "../../../lambda/engine/model/errors.ts";
+import { sources } from "../../../lambda/engine/sources/registry.ts";
 import { estateJsonSchema } from "../../../lib/config/json-schema.ts";
 import { inspectEstate, loadEstate, parseEstate } from "../../../lib/config/load-estate.ts";
 
@@ -151,6 +152,29 @@ describe("a wrong file", () => {
     ["by cron", { cadences: { hourly: { cron: "*/15 * * * *" } } }],
   ])("is accepted again %s", (_, changes) => {
     expect(faultsOf(changes)).toEqual([]);
+  });
+});
+
+describe("targets", () => {
+  const SCRATCH = { kind: "mongodb", reach: { via: "ssh", port: 27018 }, passwordSecret: "erp/scratch" };
+  /** A second kind, of which no source is. */
+  const kinds = { ...sources, other: { ...sources.mongodb, kind: "other" } } as typeof sources;
+
+  it("are resolved as sources are, and there are none where none are written", () => {
+    expect(inspect({ targets: { scratch: SCRATCH } }).estate.targets).toMatchObject({
+      scratch: { kind: "mongodb", compute: "fargate", config: { reach: { host: "127.0.0.1", port: 27018 } } },
+    });
+    expect(inspect({}).estate).not.toHaveProperty("targets");
+  });
+
+  it.each([
+    ["of an unknown kind", { scratch: { kind: "mongo" } }, /targets\.scratch\.kind.*Did you mean mongodb/s],
+    ["with a wrong configuration", { scratch: { kind: "mongodb" } }, /targets\.scratch\.reach/],
+    ["under the name of a source", { mongodb: SCRATCH }, /targets\.mongodb.*the name of a source/s],
+    ["of a kind that no source has", { scratch: { ...SCRATCH, kind: "other" } }, /of which no source is/],
+  ])("%s are a fault of their own", (_name, targets, fault) => {
+    const text = stringify({ ...VALID, targets });
+    expect(() => inspectEstate(text, "estate.yaml", { now: NOW, kinds })).toThrow(fault);
   });
 });
 

@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import { roleGrants, secretReferences } from "../../lib/constructs/role-grants.ts";
+import type { EstateStores } from "../../lib/constructs/stores.ts";
+import { makeEstate } from "../support/estate.ts";
+
+describe("what a role may do by its configuration", () => {
+  test("secrets are found at any depth of a source's configuration, each once, ARNs as they are", () => {
+    const arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:deep-AbCdEf";
+    const source = { kind: "x", compute: "lambda" as const };
+    const estate = makeEstate({
+      sources: {
+        a: { ...source, config: { nested: [{ tokenSecret: arn }], passwordSecret: "demo/host-key" } },
+        b: { ...source, config: { secretive: "no", countSecret: 4 } },
+      },
+    });
+    expect(secretReferences(estate, "read")).toEqual([arn, "demo/host-key"]);
+  });
+
+  test("the secret of who restores is for the restorer alone", () => {
+    const config = { passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" };
+    const estate = makeEstate({ sources: { a: { kind: "x", compute: "lambda", config } } });
+    const granted = (role: "writer" | "restorer") =>
+      JSON.stringify(roleGrants(role, estate, {} as EstateStores));
+    expect(granted("writer")).toContain("demo/read");
+    expect(granted("writer")).not.toContain("demo/restore");
+    expect(granted("restorer")).toContain("demo/restore");
+  });
+
+  test("the secrets of targets are for the restorer alone: nothing is backed up there", () => {
+    const target = {
+      kind: "mongodb",
+      compute: "lambda" as const,
+      config: { passwordSecret: "demo/scratch" },
+    };
+    const estate = makeEstate({ targets: { scratch: target } });
+    for (const role of ["writer", "checker", "drill", "approver", "auditor"] as const)
+      expect(JSON.stringify(roleGrants(role, estate, {} as EstateStores)), role).not.toContain(
+        "demo/scratch",
+      );
+    expect(JSON.stringify(roleGrants("restorer", estate, {} as EstateStores))).toContain("demo/scratch");
+  });
+
+  test("the writer answers recoveries too, for which it sets aside what they overwrite", () => {
+    const [answers] = roleGrants("writer", makeEstate(), {} as EstateStores).filter(({ actions }) =>
+      actions.includes("states:SendTaskSuccess"),
+    );
+    expect(JSON.stringify(answers?.resources)).toMatch(/-backup.*-recover/);
+  });
+});
