@@ -7,7 +7,7 @@ import { type ExportOptions, exportToFile } from "./export.ts";
 import { formatJson } from "./format.ts";
 import { type ImportOptions, importExternal } from "./import.ts";
 import { listBackups } from "./list.ts";
-import { runMachine } from "./run.ts";
+import { runCommand } from "./run-command.ts";
 import { showBackup } from "./show.ts";
 import { showStatus } from "./status.ts";
 import { validateEstate } from "./validate.ts";
@@ -15,7 +15,6 @@ import type { CliWorld } from "./world.ts";
 
 const LISTED_DEFAULT = 20;
 const RPO_DEFAULT_MINUTES = 60;
-const WAIT_DEFAULT_MINUTES = 300;
 
 /** The operator's commands. They end by an error, or by `world.exitWith`; nothing here ends the process. */
 export function makeProgram(world: CliWorld): Command {
@@ -148,26 +147,6 @@ function exportCommand(world: CliWorld): Command {
     )
     .addHelpText("after", example("export 20261123T020004123Z-7k2m9qx4ta mongo.archive.gz"))
     .addHelpText("after", "\nThen, for MongoDB: mongorestore --gzip --archive=mongo.archive.gz");
-}
-
-function runCommand(world: CliWorld): Command {
-  return new Command("run")
-    .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover or approve")
-    .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
-    .option("--region <region>", "Region of the estate; or AWS_REGION")
-    .option("--input <json>", "the whole input")
-    .addOption(new Option("--mode <mode>", "recover: only plan, or do it").choices(["plan", "execute"]))
-    .addOption(new Option("--cadence <cadence>", "backup: manual where it is not said").choices(CADENCES))
-    .option("--source <name...>", "backup: these sources; recover: this one")
-    .option("--backup <backupId>", "recover: this backup instead of the newest verified")
-    .option("--resume <runId>", "recover: go on with an earlier run")
-    .option("--reason <text>", "recover: why, for the record")
-    .option("--wait", "follow the execution to its end")
-    .option("--json", "with --wait: the output as the machine gave it")
-    .option("--wait-minutes <number>", "follow it so long at most", parseCount, WAIT_DEFAULT_MINUTES)
-    .action((machine: string, options) => runMachine(machine, options, world))
-    .addHelpText("after", example("run recover --mode plan --wait", "run backup --source mongodb --wait"));
 }
 
 function withVault(command: Command): Command {

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { DescribeExecutionOutput, SFNClient } from "@aws-sdk/client-sfn";
 import { z } from "zod";
-import { RefusedError, throwIfAborted } from "../lambda/engine/model/errors.ts";
+import { throwIfAborted } from "../lambda/engine/model/errors.ts";
 import { EXIT } from "./exit-codes.ts";
-import { formatSeconds } from "./format.ts";
+import { formatJson, formatSeconds } from "./format.ts";
+import { type InputOptions, makeInput } from "./run-input.ts";
 import { describeExecution, findMachine, listEnteredStates, startExecution } from "./step-functions.ts";
 import type { CliWorld } from "./world.ts";
 
@@ -21,16 +22,9 @@ const outputSchema = z.looseObject({
   by: z.string().optional(),
 });
 
-export interface RunOptions {
+export interface RunOptions extends InputOptions {
   readonly region?: string;
   readonly estate?: string;
-  readonly input?: string;
-  readonly mode?: string;
-  readonly cadence?: string;
-  readonly source?: readonly string[];
-  readonly backup?: string;
-  readonly resume?: string;
-  readonly reason?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
   readonly waitMinutes: number;
@@ -38,12 +32,14 @@ export interface RunOptions {
 
 /** Starts a machine of the estate; with `--wait` follows it to its end: exit code 1 when it failed, 3 for an overlap. */
 export async function runMachine(machine: string, options: RunOptions, world: CliWorld): Promise<void> {
-  const input = makeInput(machine, options);
+  const input = makeInput(machine, options, world.now());
   const estate = options.estate ?? world.env.BACKUP_ESTATE_NAME;
   const client = await world.openStepFunctions(options.region);
   const machineArn = await findMachine(client, machine, estate, world.signal);
   const executionArn = await startExecution(client, machineArn, input, world.signal);
-  world.print(executionArn);
+  if (options.json && !options.wait) return world.print(formatJson({ executionArn }));
+  if (options.json) world.tell(executionArn);
+  else world.print(executionArn);
   if (options.wait) await follow(client, executionArn, options, world);
 }
 
@@ -59,48 +55,6 @@ export function describeOutput(output: string): string {
   return outcome === OVERLAP
     ? `Nothing was done: ${by ?? "another run"} still works. Start it again when that ended.`
     : output;
-}
-
-/** The input of the machine: the JSON as it is, or made of the options. Throws `RefusedError` INPUT_INVALID. */
-export function makeInput(machine: string, options: RunOptions): Record<string, unknown> {
-  const { mode, cadence, source = [], backup, resume, reason } = options;
-  const said = Object.entries({ mode, cadence, backup, resume, reason }).filter(
-    ([, value]) => value !== undefined,
-  );
-  if (options.input !== undefined) {
-    if (said.length > 0 || source.length > 0)
-      throw new RefusedError(
-        "INPUT_INVALID",
-        "Got --input together with other inputs; expected one way. Put everything into --input.",
-      );
-    return parseInput(options.input);
-  }
-  if (machine === "backup")
-    return { cadence: cadence ?? "manual", ...(source.length > 0 && { sources: source }) };
-  if (source.length > 1)
-    throw new RefusedError(
-      "INPUT_INVALID",
-      `Got ${source.length} sources; ${machine} takes one. Start it once for each.`,
-    );
-  const { backup: backupId, ...others } = Object.fromEntries(said);
-  return { ...others, ...(source.length === 1 && { source: source[0] }), ...(backupId && { backupId }) };
-}
-
-function parseInput(text: string): Record<string, unknown> {
-  const refuse = (got: string) =>
-    new RefusedError(
-      "INPUT_INVALID",
-      `--input is not a JSON object: got ${got}. Write e.g. --input '{"mode":"plan"}'.`,
-    );
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw refuse((error as Error).message);
-  }
-  if (value === null || typeof value !== "object" || Array.isArray(value))
-    throw refuse(JSON.stringify(value));
-  return value as Record<string, unknown>;
 }
 
 async function follow(
@@ -135,6 +89,7 @@ function tellEnd(execution: DescribeExecutionOutput, json: boolean, world: CliWo
     if (outputSchema.safeParse(JSON.parse(output)).data?.outcome === OVERLAP) world.exitWith(EXIT.notMet);
     return;
   }
+  if (json) world.print(formatJson({ status, error, cause }));
   world.tell(`The execution ended as ${status}${error ? `: ${error}` : ""}${cause ? `. ${cause}` : ""}`);
   world.exitWith(EXIT.failed);
 }

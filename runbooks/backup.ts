@@ -39,7 +39,7 @@ function claimStates(bindings: MachineBindings): States {
   return {
     "Claim the slot": callFunction(bindings.functions.writer, {
       comment: "Claims the slot and its sources, so that nobody else makes the same backup.",
-      request: `{ "job": "claim", "execution": ${EXECUTION}, "cadence": $states.input.cadence, "sources": $states.input.sources, "slot": $states.input.slot, "trigger": $states.input.trigger }`,
+      request: `{ "job": "claim", "execution": ${EXECUTION}, "cadence": $states.input.cadence, "sources": $states.input.sources, "slot": $states.input.slot, "scope": $states.input.scope, "trigger": $states.input.trigger }`,
       timeoutSeconds: bindings.waits.controlSeconds,
       retry: RETRY_WORK,
       catch: catchAll("claim", "The claim failed"),

@@ -39,6 +39,10 @@ export const RUNBOOKS: readonly Runbook[] = [
         input: { cadence: "daily", slot: "2026-11-23T02:00:00Z" },
         means: "A slot that was missed, by its moment in UTC.",
       },
+      {
+        input: { cadence: "manual", sources: ["mongodb"], scope: { include: ["erp.*"], users: "exclude" } },
+        means: "A part of one source: `include`, `exclude`, `query`, `users`. It never stands for the whole.",
+      },
     ],
     walk: [
       "Open Step Functions in the estate's Region, choose the machine that ends in `-backup`, and open the execution that failed.",
@@ -69,6 +73,27 @@ export const RUNBOOKS: readonly Runbook[] = [
       {
         input: { source: "mongodb", backupId: "20261123T020000123Z-7k2m9qx4ta", mode: "execute" },
         means: "Recovers one source from one backup, without slices.",
+      },
+      {
+        input: { scope: { include: ["erp.invoices"] }, mode: "execute" },
+        means: "Recovers one collection into its place; nothing else is touched.",
+      },
+      {
+        input: { scope: { include: ["erp.*"], beside: "1126" }, mode: "execute" },
+        means: "Puts a copy beside each live one, as `<name>_recovered_1126`; the app goes on.",
+      },
+      {
+        input: {
+          target: "scratch",
+          scope: { rename: [{ from: "erp.*", to: "old.*" }], users: "exclude" },
+          mode: "execute",
+        },
+        means: "Recovers to another, empty server of the estate's `targets`, under other names.",
+      },
+      {
+        input: { guard: "refuse-non-empty", safetyBackup: "skip", space: "ignore", mode: "execute" },
+        means:
+          "Words to the guards: overwrite nothing; set nothing aside before; start also where the target looks too small.",
       },
       { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
     ],

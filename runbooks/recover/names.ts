@@ -8,7 +8,7 @@ export const MAY_START = "May the app start again?";
 export const RESUMED = "$plan.runId != $states.context.Execution.Name";
 
 /** Workers get the plan without its listings: a task's overrides have room for 8 KiB. */
-const PLAN_FOR_WORKERS = `$sift($plan, function($value, $key) { $not($key in ["text", "overwrites", "doneSteps"]) })`;
+const PLAN_FOR_WORKERS = `$sift($plan, function($value, $key) { $not($key in ["text", "overwrites", "doneSteps", "scope"]) })`;
 
 /** Every error ends the recovery with what is known of the stack; nothing is started or stopped any more. */
 export function stops(step: string, known: Outlook): readonly Catcher[] {

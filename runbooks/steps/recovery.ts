@@ -10,7 +10,7 @@ export function done(step: string): string {
 
 /** JSONata: the command that carries out the plan as it was shown, with the very same backup and moment. */
 export const EXECUTE_COMMAND = command(
-  `$merge([{ "source": $plan.source, "backupId": $plan.backup.backupId }, $exists($plan.moment) ? { "moment": $plan.moment } : {}, { "mode": "execute" }])`,
+  `$merge([{ "source": $plan.source, "backupId": $plan.backup.backupId }, $sift($plan, function($value, $key) { $key in ["moment", "scope", "target"] }), $exists($plan.scope) or $exists($plan.target) ? { "guard": $plan.guard } : {}, $plan.safetyBackup = "skip" ? { "safetyBackup": "skip" } : {}, { "mode": "execute" }])`,
 );
 
 export const RESUME = `"\\nNext: " & ${command(`{ "resume": $plan.runId, "mode": "execute" }`)}`;
@@ -75,7 +75,7 @@ export function actOnHost(bindings: MachineBindings, job: string, step: HostStep
   });
 }
 
-/** JSONata: a line to be pasted into a shell. */
+/** JSONata: a line to be pasted into a shell; an apostrophe in it ends the quotes, stands by itself, and begins them. */
 function command(input: string): string {
-  return `("backup-estate run recover --input '" & $string(${input}) & "'")`;
+  return `("backup-estate run recover --input '" & $replace($string(${input}), "'", "'\\\\''") & "'")`;
 }

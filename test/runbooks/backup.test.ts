@@ -27,6 +27,19 @@ const recordOf = (requests: Awaited<ReturnType<typeof run>>["requests"]) => {
   return request;
 };
 
+test("a part of one source is handed to the claim, and by the claim's run to the dump", async () => {
+  const scope = { include: ["erp.*"], users: "exclude" } as const;
+  const claim: Script["claim"] = () => {
+    const made = claimed(MONGODB) as Extract<ReturnType<typeof claimed>, { outcome: "claimed" }>;
+    return answers({ ...made, run: { ...made.run, scope } });
+  };
+  const { service, requests } = estateService({ claim });
+  const ending = await interpret(backupMachine(BINDINGS), { cadence: "manual", scope }, EXECUTION, service);
+  expect(ending.status).toBe("SUCCEEDED");
+  expect(requests[0]).toMatchObject({ job: "claim", scope });
+  expect(requests.find(({ job }) => job === "dump")).toMatchObject({ run: { scope } });
+});
+
 describe("a backup where all goes well", () => {
   test("dumps, checks and drills a Fargate source, dumps and checks a Lambda source, then records both", async () => {
     const { ending, jobs, requests } = await run();

@@ -65,6 +65,27 @@ describe("a recovery where all goes well", () => {
     });
   });
 
+  test("of mode plan keeps, in the command, the part, the place and the guard, and quotes it for a shell", async () => {
+    const part: Partial<RecoveryPlan> = {
+      scope: { include: ["erp.it's"], beside: "1" },
+      target: "scratch",
+      guard: "refuse-non-empty",
+      safetyBackup: "not-needed",
+    };
+    const { ending } = await run({ mode: "plan", text: "one", ...part });
+    expect(ending.output).toMatchObject({
+      next: `backup-estate run recover --input '{"source":"mongodb","backupId":"20261123T020009001Z-0123456789","scope":{"include":["erp.it'\\''s"],"beside":"1"},"target":"scratch","guard":"refuse-non-empty","mode":"execute"}'`,
+    });
+  });
+
+  test("tells the workers the plan without its scope, which may be larger than a task's overrides", async () => {
+    const include = Array.from({ length: 200 }, (_, index) => `erp.${"x".repeat(60)}${index}`);
+    const { ending, requests } = await run({ scope: { include } });
+    expect(ending.status).toBe("SUCCEEDED");
+    const restore = requests.find(({ job }) => job === "restore");
+    expect(JSON.stringify(restore)).not.toContain("xxx");
+  });
+
   test("asks nobody where the estate requires no approval", async () => {
     expect((await run({ approval: "not-required" })).jobs).not.toContain("ask-approval");
   });

@@ -7,15 +7,19 @@ import {
   throwIfAborted,
 } from "../../lambda/engine/model/errors.ts";
 import type { Fingerprint, NamespaceFingerprint } from "../../lambda/engine/model/fingerprint.ts";
+import { findIdlePatterns, refuseScope, selectorOf } from "../../lambda/engine/model/scope.ts";
 import type {
   Context,
   Dump,
   DumpItem,
   DumpOptions,
+  FingerprintOptions,
   RestoreRequest,
   Session,
   Source,
 } from "../../lambda/engine/sources/source.ts";
+
+import { fakeMap, fakeScopes } from "./fake-scopes.ts";
 
 /** A server in memory: namespace → records. `log` are writes that happen while it is dumped. */
 export interface FakeServer {
@@ -53,6 +57,7 @@ export function fakeSource(servers: ReadonlyMap<string, FakeServer>): Source {
       keepsLog: true,
       drill: { image: "fake", majors: ["7"], port: 1, command: [] },
     },
+    scopes: fakeScopes,
     async open(config, context) {
       const server = servers.get(config.server);
       if (server?.reachable) return openSession(server, context);
@@ -96,9 +101,15 @@ function openSession(server: FakeServer, context: Context): Session {
     }),
     dump: (options) => startDump(server, context, options),
     restore: (request) => restore(server, request),
-    fingerprint: async ({ namespaces } = {}) => fingerprintOf(server, namespaces),
+    fingerprint: async ({ namespaces, restored } = {}) =>
+      fingerprintOf(server, restored ? targetsOf(server, restored) : namespaces),
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+/** What a restore of that part is answerable for. */
+function targetsOf(server: FakeServer, { manifest, scope }: NonNullable<FingerprintOptions["restored"]>) {
+  return [...server.namespaces.keys()].filter(fakeMap(manifest, scope).isTarget);
 }
 
 function bytesOf({ namespaces }: FakeServer): number {
@@ -106,9 +117,12 @@ function bytesOf({ namespaces }: FakeServer): number {
 }
 
 function startDump(server: FakeServer, context: Context, options: DumpOptions): Dump {
+  const idle = findIdlePatterns({ include: options.scope?.include }, [...server.namespaces.keys()]);
+  if (idle.length > 0) refuseScope(idle);
   const read: Record<string, string[]> = {};
   const ended = new Set<string>();
-  const expected = new Map([...server.namespaces].map(([name, records]) => [name, records.length]));
+  const wanted = [...server.namespaces].filter(([name]) => selectorOf(options.scope)(name));
+  const expected = new Map(wanted.map(([name, records]) => [name, records.length]));
   const hasLog = server.log.length > 0;
 
   async function* body(name: string): AsyncGenerator<Uint8Array> {
@@ -151,6 +165,7 @@ function startDump(server: FakeServer, context: Context, options: DumpOptions): 
             fingerprint: options.proof === "end-state" ? fingerprintOf(server, touched) : {},
           },
         }),
+        ...(options.scope && { scope: options.scope }),
         to: { at: context.clock.now().toISOString() },
         versions: { server: `${server.major}.0.0`, major: server.major },
       };
@@ -159,15 +174,19 @@ function startDump(server: FakeServer, context: Context, options: DumpOptions): 
 }
 
 async function restore(server: FakeServer, request: RestoreRequest) {
-  if (request.guard === "refuse-non-empty" && server.namespaces.size > 0)
+  const map = fakeMap(request.manifest, request.scope);
+  const present = [...server.namespaces.keys()].filter(map.isTarget);
+  if ((request.guard === "refuse-non-empty" || request.scope?.beside !== undefined) && present.length > 0)
     throw new RefusedError("TARGET_NOT_EMPTY", "The fake server holds data. Empty it.");
-  server.namespaces.clear();
+  for (const name of present) server.namespaces.delete(name);
   const report = { records: 0, replayedOperations: 0, bytes: 0 };
   for (const item of request.items.filter(({ name }) => name !== LOG_ITEM)) {
+    const name = item.name.replace(/^dump\/(.*)\.json$/, "$1");
+    if (!map.isSelected(name)) continue;
     const lines = await readLines(item.open());
     const records = lines.map((line) => JSON.parse(line) as string);
     server.namespaces.set(
-      item.name.replace(/^dump\/(.*)\.json$/, "$1"),
+      map.targetOf(name),
       records.map((record) => server.onWrite?.(record) ?? record),
     );
     report.records += records.length;

@@ -10,6 +10,7 @@ import {
   runSchema,
 } from "../model/requests.ts";
 import { coveringCadence, lastOccurrence } from "../model/schedule.ts";
+import { refuseScope } from "../model/scope.ts";
 import { CLAIM_ATTEMPTS_LIMIT, claimSource, contended, mayStillRun, releaseSource } from "./claims.ts";
 import { isDrillDue, policyOf, runIdOf, type Services, sourceConfigOf } from "./services.ts";
 
@@ -44,6 +45,7 @@ async function decideClaim(
   signal: AbortSignal,
 ): Promise<ClaimAnswer> {
   const sources = sourcesOf(request, services);
+  requireScope(request, sources, services);
   const slot = slotOf(request, services);
   const covering = coveringCadence(services.estate, request.cadence, new Date(slot));
   if (covering !== undefined) return { outcome: "covered", slot, by: covering };
@@ -67,6 +69,43 @@ function sourcesOf(request: ClaimRequest, services: Services): string[] {
   return names;
 }
 
+/** It travels in a task's overrides, quoted twice. Source: API reference of ECS, ContainerOverride: 8192 in all. */
+const SCOPE_CHARACTERS_LIMIT = 5_000;
+
+/** Throws `RefusedError` INPUT_INVALID, one text that lists every fault. */
+function requireScope(
+  { scope, cadence }: ClaimRequest,
+  sources: readonly string[],
+  services: Services,
+): void {
+  if (scope === undefined) return;
+  const characters = JSON.stringify(JSON.stringify(scope)).length;
+  const faults = [
+    ...(characters <= SCOPE_CHARACTERS_LIMIT
+      ? []
+      : [`scope: ${characters} characters, at most ${SCOPE_CHARACTERS_LIMIT} fit; take fewer patterns`]),
+    ...(cadence === "manual" ? [] : [`scope: only for the cadence manual, got ${cadence}`]),
+    ...(sources.length === 1 ? [] : [`scope: of one source only, got ${sources.join(", ")}; name it`]),
+  ];
+  for (const name of sources) {
+    const { kind } = sourceConfigOf(services.estate, name);
+    const { scopes } = services.sourceOf(kind);
+    if (scopes === undefined) faults.push(`scope: ${name} is of the kind ${kind}, which is only taken whole`);
+    else faults.push(...findFaults(() => scopes.checkDump(scope)));
+  }
+  if (faults.length > 0) refuseScope(faults);
+}
+
+function findFaults(check: () => void): string[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === "INPUT_INVALID") return [error.message];
+    throw error;
+  }
+}
+
 function slotOf(request: ClaimRequest, services: Services): string {
   const { schedule } = policyOf(services.estate, request.cadence);
   const startedAt = new Date(request.slot ?? request.execution.startedAt);
@@ -84,6 +123,7 @@ function newRun(request: ClaimRequest, slot: string, services: Services): Run {
     cadence: request.cadence,
     startedAt: new Date(startedAt).toISOString(),
     trigger: request.trigger ?? "operator",
+    ...(request.scope && { scope: request.scope }),
   };
 }
 

@@ -17,7 +17,7 @@ import { type ProgressTracker, trackProgress } from "./progress.ts";
 import { findSealed, seal } from "./seal.ts";
 import { policyOf, type Services, sourceConfigOf } from "./services.ts";
 
-type DumpRequest = z.infer<typeof dumpRequestSchema> & Pick<Manifest, "purpose">;
+type DumpRequest = z.infer<typeof dumpRequestSchema> & Pick<Manifest, "purpose" | "scope">;
 
 /** Uploads at once: each holds its parts in memory, and the host's connection is shared by all. */
 const UPLOADS_AT_ONCE = 4;
@@ -46,7 +46,8 @@ export async function dump(
   await using opened = await openSource(source, "read", services, progress, signal);
   const previous = await findPrevious(source, opened.source.needs, lifetimes.manifest, services, signal);
   const proof = request.drillDue ? "end-state" : "as-read";
-  const reading = opened.session.dump({ proof, ...(previous && { previous }) });
+  const { scope } = run;
+  const reading = opened.session.dump({ proof, ...(previous && { previous }), ...(scope && { scope }) });
   const store = async (item: DumpItem, either: AbortSignal) =>
     "reuse" in item
       ? takeOver(item, previous)
@@ -59,7 +60,7 @@ export async function dump(
 }
 
 /** What a backup is a backup of, and in which run it was made. */
-export interface BackupIdentity extends Pick<Manifest, "purpose"> {
+export interface BackupIdentity extends Pick<Manifest, "purpose" | "scope"> {
   readonly source: string;
   readonly run: Pick<DumpRequest["run"], "setId" | "slot" | "cadence">;
 }
@@ -124,7 +125,7 @@ export function makeManifest(
   summary: DumpSummary,
   services: Pick<Services, "estate" | "clock">,
 ): Manifest {
-  const { run, source, purpose } = request;
+  const { run, source, purpose, scope = summary.scope } = request;
   const manifest = manifestSchema.parse({
     formatVersion: 1,
     backupId,
@@ -142,7 +143,7 @@ export function makeManifest(
     versions: summary.versions,
     fingerprint: summary.fingerprint,
     ...(summary.endState && { endState: summary.endState }),
-    ...(summary.scope && { scope: summary.scope }),
+    ...(scope && { scope }),
     artifacts: [...artifacts],
     lockedUntil: lifetimes.manifest.lockedUntil.toISOString(),
     expiresAt: lifetimes.manifest.expiresAt.toISOString(),

@@ -4,6 +4,7 @@ import { IntegrityError } from "./errors.ts";
 import { idSchema } from "./ids.ts";
 import { encodeJson, parseJson } from "./json.ts";
 import { backupRefSchema } from "./requests.ts";
+import { restoreScopeSchema } from "./scope.ts";
 
 const instant = z.iso.datetime({ offset: false });
 const seconds = z.number().nonnegative();
@@ -95,6 +96,9 @@ export const recoveryRecordSchema = z.strictObject({
   /** The same place in the source's log, and how many slices led to it. */
   moment: z.string().optional(),
   slices: z.int().nonnegative().optional(),
+  /** The part that was recovered, and another server that it was recovered to. */
+  scope: restoreScopeSchema.optional(),
+  target: z.string().optional(),
   /** What the run was about to overwrite, as it was before. */
   safetyBackup: backupRefSchema.optional(),
   /** Moment of loss − position of the recovered data; absent when the moment of loss is not known. */

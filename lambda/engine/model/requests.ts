@@ -2,6 +2,7 @@ import { z } from "zod";
 import { cadenceSchema } from "./cadence.ts";
 import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
+import { dumpScopeSchema, type RestoreScope, restoreScopeSchema } from "./scope.ts";
 
 /**
  * The one protocol between the state machines and the workers. A request is the Lambda's event, or the
@@ -21,6 +22,8 @@ export const runSchema = z.strictObject({
   startedAt: instant,
   /** What started it, for the set's record: `schedule <name>`, or `operator` where the input names nothing. */
   trigger: z.string(),
+  /** The part of its only source that it backs up. */
+  scope: dumpScopeSchema.optional(),
 });
 export type Run = z.infer<typeof runSchema>;
 
@@ -44,6 +47,8 @@ export const claimRequestSchema = z.strictObject({
   slot: instant.optional(),
   /** A schedule's input says `schedule <name>`; left out, it is `operator`. */
   trigger: z.string().optional(),
+  /** Only with the cadence `manual`, and of one source. */
+  scope: dumpScopeSchema.optional(),
 });
 export interface ClaimedSource {
   readonly source: string;
@@ -131,6 +136,12 @@ export const recoverInputSchema = z.strictObject({
   moment: z.string().optional(),
   mode: z.enum(["plan", "execute"]).default("plan"),
   resume: z.string().optional(),
+  /** Only this part of the backup, or under other names; everything without it. */
+  scope: restoreScopeSchema.optional(),
+  /** One of the estate's `targets`, instead of the source itself. */
+  target: z.string().optional(),
+  /** Whether what is there may be overwritten; left out, only a source by what has its own names. */
+  guard: z.enum(["refuse-non-empty", "replace"]).optional(),
   /** What is about to be overwritten is backed up first; `skip` where that cannot be, or must not be waited for. */
   safetyBackup: z.enum(["make", "skip"]).optional(),
   /** `ignore`: the estimate says that the target is too small, and the operator knows better. */
@@ -162,7 +173,12 @@ export interface RecoveryPlan {
   /** From earlier drills of this source; undefined before the first one. */
   readonly expectedSeconds?: number;
   readonly overwrites: readonly string[];
+  /** Whether there is an app that has to stop for it. */
   readonly hasApp: boolean;
+  /** Only where the input names one. */
+  readonly scope?: RestoreScope;
+  readonly target?: string;
+  readonly guard: "refuse-non-empty" | "replace";
   /** Whether what is overwritten is backed up before. */
   readonly safetyBackup: "make" | "skip" | "not-needed";
   /** The backup that the resumed run made of what it was about to overwrite. */
@@ -195,7 +211,7 @@ export const recoveryStepRequestSchema = z.strictObject({
 export const safetyBackupRequestSchema = z.strictObject({
   job: z.literal("safety-backup"),
   execution: executionSchema,
-  plan: z.looseObject({ runId: z.string(), source: z.string() }),
+  plan: z.looseObject({ runId: z.string(), source: z.string(), backup: backupRefSchema }),
   taskToken,
 });
 export type SafetyBackupAnswer =

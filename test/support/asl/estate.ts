@@ -94,6 +94,7 @@ export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
     storedBytes: 90_000_000,
     overwrites: Array.from({ length: 400 }, (_, index) => `erp.collection-${index}`),
     hasApp: true,
+    guard: "replace",
     safetyBackup: "make",
     space: "require",
     doneSteps: [],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runCommandLine } from "../../../cli/main.ts";
-import { describeOutput, makeInput } from "../../../cli/run.ts";
+import { describeOutput } from "../../../cli/run.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { encodeManifest, type Manifest } from "../../../lambda/engine/model/manifest.ts";
 import { encodeRecord, verificationRecordSchema } from "../../../lambda/engine/model/records.ts";
@@ -240,27 +240,5 @@ describe("the output of a machine", () => {
   it("is left as it is when it is none of these", () => {
     expect(describeOutput('{"decision":"approve"}')).toBe('{"decision":"approve"}');
     expect(describeOutput('{"plan":"x"}')).toBe('{"plan":"x"}');
-  });
-});
-
-describe("the input of a machine", () => {
-  it("is made of the options as the machine reads them", () => {
-    const waitMinutes = 1;
-    expect(makeInput("backup", { waitMinutes })).toEqual({ cadence: "manual" });
-    expect(makeInput("backup", { waitMinutes, source: ["a", "b"] })).toEqual({
-      cadence: "manual",
-      sources: ["a", "b"],
-    });
-    expect(makeInput("recover", { waitMinutes, mode: "execute", source: ["a"], backup: BACKUP })).toEqual({
-      mode: "execute",
-      source: "a",
-      backupId: BACKUP,
-    });
-  });
-
-  it("is refused when it is no object, or said twice", () => {
-    expect(() => makeInput("recover", { waitMinutes: 1, input: "[1]" })).toThrow(/JSON object/);
-    expect(() => makeInput("recover", { waitMinutes: 1, input: "{}", mode: "plan" })).toThrow(/one way/);
-    expect(() => makeInput("recover", { waitMinutes: 1, source: ["a", "b"] })).toThrow(/takes one/);
   });
 });

@@ -126,7 +126,9 @@ describe("a moment that cannot be reached", () => {
       message: expect.stringContaining('moment: got "yesterday"'),
     });
     await expect(planned(world, { resume: "x", moment: "1:1" })).rejects.toMatchObject({
-      message: expect.stringContaining("leave `source`, `backupId` and `moment` out"),
+      message: expect.stringContaining(
+        "leave `source`, `backupId`, `moment`, `scope`, `target`, `guard` out",
+      ),
     });
   });
 });

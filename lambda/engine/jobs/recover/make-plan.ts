@@ -1,4 +1,4 @@
-import { type Backup, isUsable, judgeBackup } from "../../model/catalog.ts";
+import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 import { type Services, sourceConfigOf } from "../services.ts";
@@ -7,6 +7,8 @@ import type { Reached } from "./chain.ts";
 import { expectSeconds } from "./expectation.ts";
 import { formatBytes } from "./format.ts";
 import type { Rules } from "./input.ts";
+import { listChanges, type NameChanges, requireGuard } from "./name-changes.ts";
+import { type Placement, placeRestore } from "./placement.ts";
 import { describePlan } from "./plan-text.ts";
 import { judgePreflight, type Load, requirePreflight } from "./preflight.ts";
 import { RECOVERY_STEPS, type RunPlan, readDone } from "./run-state.ts";
@@ -25,8 +27,8 @@ export interface Chosen {
 }
 
 /**
- * The plan, after a look at the target. In mode `execute` throws `RefusedError` VERSION_INCOMPATIBLE or
- * NOT_ENOUGH_SPACE; a target that cannot be asked is only told.
+ * The plan, after a look at the target. In mode `execute` throws `RefusedError` VERSION_INCOMPATIBLE, NOT_ENOUGH_SPACE
+ * or TARGET_NOT_EMPTY; a target that cannot be asked is only told. INPUT_INVALID where the backup has no such part.
  */
 export async function makePlan(
   chosen: Chosen,
@@ -35,36 +37,54 @@ export async function makePlan(
 ): Promise<RecoveryPlan> {
   const { backup, mode, reached, better } = chosen;
   const { manifest } = backup;
-  const look = await lookAtTarget(manifest.source, services, signal);
-  const load = loadOf(manifest, reached.slices);
-  const facts = await gatherFacts(chosen, look, services, signal);
-  if (mode === "execute" && look.state === "seen") requirePreflight(load, look.facts, facts.space);
-  const text = describePlan(facts, {
-    standing: judgeBackup(backup),
-    usable: isUsable(backup, services.clock.now()),
-    namespaces: Object.keys(manifest.fingerprint).length,
-    better,
-    reached,
-    base: manifest.to,
-    archived: services.estate.cadences[manifest.cadence]?.storage === "glacier",
-    preflight: judgePreflight(load, look),
-    safety: manifest.purpose === "safety",
-  });
-  return { ...facts, text };
+  const run = withRules(chosen);
+  const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes);
+  const look = await lookAtTarget(placement.target, services, signal);
+  const load = loadOf(manifest, reached.slices, placement);
+  const facts = await gatherFacts(chosen, run, placement, services, signal);
+  if (mode === "execute" && look.state === "seen") {
+    requirePreflight(load, look.facts, facts.space);
+    requireGuard(placement, look.facts);
+  }
+  const changes = listChangesOn(look, manifest, placement);
+  const overwrites = describeOverwrites(placement, look, changes);
+  const text = describePlan(
+    { ...facts, overwrites },
+    {
+      standing: judgeBackup(backup),
+      usable: isUsableWhenNamed(backup, services.clock.now()),
+      namespaces: Object.keys(placement.part?.expected.fingerprint ?? manifest.fingerprint).length,
+      better,
+      reached,
+      base: manifest.to,
+      archived: services.estate.cadences[manifest.cadence]?.storage === "glacier",
+      preflight: judgePreflight(load, look),
+      safety: manifest.purpose === "safety",
+      placement,
+      changes,
+      appInstalled: services.estate.app !== undefined,
+    },
+  );
+  return { ...facts, overwrites, text };
+}
+
+/** What the run was told at its start, and what is said now on top of it. */
+function withRules({ run, rules }: Chosen): RunPlan {
+  return { ...run, ...(rules.safetyBackup === "skip" && { safetyBackup: "skip" }) };
 }
 
 async function gatherFacts(
-  { runId, mode, run, rules, backup, reached }: Chosen,
-  look: Look,
+  { runId, mode, rules, backup, reached }: Chosen,
+  run: RunPlan,
+  placement: Placement,
   services: Services,
   signal: AbortSignal,
-): Promise<Omit<RecoveryPlan, "text">> {
+): Promise<Omit<RecoveryPlan, "text" | "overwrites">> {
   const { manifest } = backup;
   const { estate } = services;
   const { source } = manifest;
   const expectedSeconds = await expectSeconds(backup, services, signal);
   const safety = safetyBackupOf(await readDone(runId, "safety-backup", services, signal));
-  const skipped = rules.safetyBackup === "skip" || run.safetyBackup === "skip";
   return {
     mode,
     runId,
@@ -79,28 +99,51 @@ async function gatherFacts(
     plainBytes: sumOf([manifest, ...reached.slices], "plainBytes"),
     storedBytes: sumOf([manifest, ...reached.slices], "storedBytes"),
     ...(expectedSeconds !== undefined && { expectedSeconds }),
-    overwrites: describeOverwrites(source, look),
-    hasApp: estate.app !== undefined,
-    safetyBackup: skipped ? "skip" : "make",
+    hasApp: estate.app !== undefined && placement.stopsApp,
+    ...(run.scope && { scope: run.scope }),
+    ...(run.target !== undefined && { target: run.target }),
+    guard: placement.guard,
+    safetyBackup: placement.safetyBackup,
     ...(safety && { safetyBackupId: safety.backupId }),
     space: rules.space ?? run.space ?? "require",
     doneSteps: await findDoneSteps(runId, services, signal),
   };
 }
 
-function describeOverwrites(source: string, look: Look): string[] {
-  if (look.state === "unseen") return [`unknown: ${source} could not be asked (${look.why})`];
-  const { facts } = look;
-  if (facts.empty) return [];
-  const server = facts.versions.server ?? "of an unknown version";
-  return [
-    `all data of ${source} (server ${server}): about ${formatBytes(facts.bytesEstimate)}, written until ${facts.position.at}`,
-  ];
+function listChangesOn(look: Look, manifest: Manifest, placement: Placement): NameChanges | undefined {
+  if (look.state === "unseen" || look.facts.namespaces === undefined) return undefined;
+  return listChanges(manifest, placement, look.facts.namespaces);
 }
 
-/** What the slices would add to the backup's own records. */
-export function loadOf(manifest: Manifest, slices: readonly Manifest[]): Load {
-  return { manifest, changesBytes: sumOf(slices, "plainBytes") };
+function describeOverwrites(
+  { target, part }: Placement,
+  look: Look,
+  changes: NameChanges | undefined,
+): string[] {
+  if (look.state === "unseen") return [`unknown: ${target} could not be asked (${look.why})`];
+  const { facts } = look;
+  const whole = part === undefined || changes === undefined;
+  if (whole ? facts.empty : changes.overwritten.size + changes.dropped.length === 0) return [];
+  const server = facts.versions.server ?? "of an unknown version";
+  const size = `about ${formatBytes(facts.bytesEstimate)}, written until ${facts.position.at}`;
+  return whole
+    ? [`all data of ${target} (server ${server}): ${size}`]
+    : [...changes.overwritten.keys(), ...changes.dropped]
+        .map((name) => `${name} of ${target}`)
+        .slice(0, OVERWRITES_LIMIT);
+}
+
+/** The plan goes through a state machine. */
+const OVERWRITES_LIMIT = 200;
+
+/** What a restore would write; of a whole backup it first frees what the target holds. */
+export function loadOf(manifest: Manifest, slices: readonly Manifest[], { part, guard }: Placement): Load {
+  return {
+    manifest,
+    fingerprint: part?.expected.fingerprint ?? manifest.fingerprint,
+    changesBytes: sumOf(slices, "plainBytes"),
+    frees: part === undefined && guard === "replace" ? "all" : "nothing",
+  };
 }
 
 function sumOf(manifests: readonly Manifest[], field: "plainBytes" | "storedBytes"): number {

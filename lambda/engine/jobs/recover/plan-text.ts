@@ -5,6 +5,8 @@ import type { RecoveryPlan } from "../../model/requests.ts";
 import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
 import { describeCommand, type Reached } from "./chain.ts";
 import { formatBytes, formatDuration } from "./format.ts";
+import { describeChanges, type NameChanges } from "./name-changes.ts";
+import type { Placement } from "./placement.ts";
 import { describePreflight, type Preflight } from "./preflight.ts";
 
 interface About {
@@ -18,6 +20,10 @@ interface About {
   readonly base: Position;
   /** Whether lifecycle moves this cadence to Glacier. */
   readonly archived: boolean;
+  readonly placement: Placement;
+  /** Undefined where the target could not be asked. */
+  readonly changes: NameChanges | undefined;
+  readonly appInstalled: boolean;
   readonly preflight: Preflight;
   /** It was made by a recovery, of what that was about to overwrite. */
   readonly safety: boolean;
@@ -34,12 +40,14 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): st
     ...describeSlices(about),
     ...(about.archived ? [ARCHIVED] : []),
     `Lost: everything written since then, the last ${formatDuration(plan.ageSeconds)}`,
-    `Overwrites: ${plan.overwrites.length === 0 ? "nothing, the target is empty" : plan.overwrites.join("; ")}`,
+    ...describePlace(about),
+    `Overwrites: ${describeOverwritten(plan, about)}`,
+    ...(about.changes ? describeChanges(about.changes).map((line) => `  - ${line}`) : []),
     ...describePreflight(about.preflight, plan.space),
     SAFETY_LINES[plan.safetyBackup],
     ...(plan.safetyBackupId === undefined ? [] : [`Made before: the safety backup ${plan.safetyBackupId}`]),
     `Expected time: ${plan.expectedSeconds === undefined ? "not known, there was no drill yet" : `about ${formatDuration(plan.expectedSeconds)}, as the last drill took`}`,
-    `App: ${plan.hasApp ? "is stopped before the restore and started after the comparison" : "none is configured"}`,
+    `App: ${describeApp(plan, about)}`,
     `Approval: ${plan.approval === "required" ? "a second person has to agree before anything changes" : "not asked for"}`,
     ...(plan.doneSteps.length > 0 ? [`Done before: ${plan.doneSteps.join(", ")}`] : []),
   ].join("\n");
@@ -55,6 +63,29 @@ const SAFETY_LINES = {
   skip: "Safety backup: !!! NONE, as you said; what is overwritten cannot be brought back",
   "not-needed": "Safety backup: not needed, nothing is overwritten",
 } as const;
+
+function describePlace({ placement: { part, guard, target } }: About): string[] {
+  return [
+    `Target: ${target}${part ? `, ${part.targets.size} of the backup's namespaces, nothing else is touched` : ""}; guard ${guard}`,
+    ...(part?.notes ?? []).map((note) => `Note: ${note}`),
+  ];
+}
+
+function describeOverwritten(
+  { overwrites }: Pick<RecoveryPlan, "overwrites">,
+  { placement, changes }: About,
+) {
+  if (overwrites.length === 0)
+    return placement.part ? "nothing, none of these names is there" : "nothing, the target is empty";
+  if (placement.guard === "refuse-non-empty")
+    return `!!! REFUSED unless started with other names or "guard":"replace": ${overwrites.join("; ")}`;
+  return placement.part && changes ? `${overwrites.length} namespaces` : overwrites.join("; ");
+}
+
+function describeApp({ hasApp }: Pick<RecoveryPlan, "hasApp">, { appInstalled }: About): string {
+  if (hasApp) return "is stopped before the restore and started after the comparison";
+  return appInstalled ? "goes on, none of its data are changed" : "none is configured";
+}
 
 function describeSlices({ reached, base }: About): string[] {
   const last = reached.slices.at(-1);

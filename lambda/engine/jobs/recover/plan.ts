@@ -74,6 +74,7 @@ async function decideRun(
     // States do not tell who started them; CloudTrail does, by this execution.
     startedBy: executionArn,
     reason: input.reason,
+    ...input.asked,
     ...(input.rules.safetyBackup === "skip" && { safetyBackup: "skip" }),
     ...(input.rules.space === "ignore" && { space: "ignore" }),
   };

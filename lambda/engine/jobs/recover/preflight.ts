@@ -1,4 +1,5 @@
 import { RefusedError } from "../../model/errors.ts";
+import type { Fingerprint } from "../../model/fingerprint.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { SourceFacts } from "../../sources/source.ts";
 import { type Compatibility, judgeVersions, requireCompatible } from "../compatibility.ts";
@@ -14,8 +15,12 @@ export interface Preflight {
 /** What would be written. */
 export interface Load {
   readonly manifest: Manifest;
+  /** Of what is written: all of the manifest, or the part. */
+  readonly fingerprint: Fingerprint;
   /** Plain bytes of the slices that are replayed onto it. */
   readonly changesBytes: number;
+  /** What is gone before the first record is written. */
+  readonly frees: "all" | "nothing";
 }
 
 /** What an operator may say to a target that looks too small: the estimate is of data that no server compresses. */
@@ -66,9 +71,9 @@ const REFUSED_SPACE = {
 } as const;
 
 function judgeLoad(load: Load, { space, bytesEstimate }: SourceFacts): SpaceJudgement {
-  return judgeSpace(neededBytes(load), space, bytesEstimate);
+  return judgeSpace(neededBytes(load), space, load.frees === "all" ? bytesEstimate : 0);
 }
 
-function neededBytes({ manifest, changesBytes }: Load): number {
-  return estimateBytes(manifest.fingerprint) + changesBytes;
+function neededBytes({ fingerprint, changesBytes }: Load): number {
+  return estimateBytes(fingerprint) + changesBytes;
 }

@@ -106,8 +106,10 @@ async function writeRecord(
     recoversTo: (run.to ?? manifest.to).at,
     ...(run.to?.log !== undefined && { moment: run.to.log }),
     ...(run.slices && { slices: run.slices.length }),
+    ...(run.scope && { scope: run.scope }),
+    ...(run.target !== undefined && { target: run.target }),
     ...withSafety(done),
-    rtoSeconds: secondsBetween(run.startedAt, failure ? endedAt : (recoveredAt(done, services) ?? endedAt)),
+    rtoSeconds: secondsBetween(run.startedAt, failure ? endedAt : (recoveredAt(done) ?? endedAt)),
     steps: RECOVERY_STEPS.map((step) =>
       describeStep(step, done[step], failure?.step, execution.executionArn),
     ),
@@ -132,9 +134,9 @@ function withSafety(done: Steps): Pick<RecoveryRecord, "safetyBackup"> {
   return safetyBackup ? { safetyBackup } : {};
 }
 
-/** The moment at which users could work again: the health check, or the comparison where there is no app. */
-function recoveredAt(done: Steps, services: Services): string | undefined {
-  return (services.estate.app ? done.health : done.compare)?.endedAt;
+/** The moment at which users could work again: the health check, or the comparison where no app was stopped. */
+function recoveredAt(done: Steps): string | undefined {
+  return (done.health ?? done.compare)?.endedAt;
 }
 
 function describeStep(

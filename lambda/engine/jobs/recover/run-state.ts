@@ -2,6 +2,7 @@ import { z } from "zod";
 import { keys } from "../../model/keys.ts";
 import { positionSchema } from "../../model/manifest.ts";
 import { backupRefSchema } from "../../model/requests.ts";
+import { restoreScopeSchema } from "../../model/scope.ts";
 import { CLAIM_ATTEMPTS_LIMIT, contended } from "../claims.ts";
 import type { Services } from "../services.ts";
 
@@ -27,6 +28,9 @@ const runPlanSchema = z.strictObject({
   startedAt: z.iso.datetime(),
   startedBy: z.string(),
   reason: z.string(),
+  scope: restoreScopeSchema.optional(),
+  target: z.string().optional(),
+  guard: z.enum(["refuse-non-empty", "replace"]).optional(),
   safetyBackup: z.literal("skip").optional(),
   space: z.literal("ignore").optional(),
 });

@@ -8,12 +8,16 @@ import {
   type SafetyBackupAnswer,
   type safetyBackupRequestSchema,
 } from "../../model/requests.ts";
+import { type DumpScope, holdsUsers, selectorOf } from "../../model/scope.ts";
+import type { SourceFacts } from "../../sources/source.ts";
 import { requireClaim } from "../claims.ts";
 import { dump } from "../dump.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import type { Services } from "../services.ts";
 import { type DoneRecord, readDone, writeDone } from "./run-state.ts";
+import { readWork } from "./run-work.ts";
+import { safetyScopeOf, withoutIdle } from "./safety-scope.ts";
 
 type Request = z.infer<typeof safetyBackupRequestSchema>;
 
@@ -33,9 +37,12 @@ export async function makeSafetyBackup(
   if (done) return done.answer as SafetyBackupAnswer;
   await requireClaim(source, execution.executionArn, services, signal);
   const startedAt = services.clock.now().toISOString();
-  const answer = (await isEmpty(source, services, signal))
+  const scope = await findScope(request, services, signal);
+  const { empty, namespaces } = await ask(source, services, signal);
+  const isEmpty = scope && namespaces && !holdsUsers(scope) ? !namespaces.some(selectorOf(scope)) : empty;
+  const answer = isEmpty
     ? ({ outcome: "empty" } as const)
-    : await dumpForSafety(request, startedAt, services, signal);
+    : await dumpForSafety(request, { scope, namespaces }, startedAt, services, signal);
   const endedAt = services.clock.now().toISOString();
   const record = { state: "done", executionArn: execution.executionArn, startedAt, endedAt } as const;
   await writeDone(runId, "safety-backup", { ...record, answer: { ...answer } }, services, signal);
@@ -50,14 +57,26 @@ export function safetyBackupOf(done: DoneRecord | undefined) {
   return backupRefSchema.safeParse(answer?.backup).data;
 }
 
-async function isEmpty(source: string, services: Services, signal: AbortSignal): Promise<boolean> {
+/** What the run may overwrite; undefined for everything. */
+async function findScope(
+  { plan }: Request,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DumpScope | undefined> {
+  const { manifest, run, placement } = await readWork({ plan }, services, signal);
+  const written = [...(placement.part?.targets.values() ?? [])];
+  return safetyScopeOf(manifest.scope, run.scope, written);
+}
+
+async function ask(source: string, services: Services, signal: AbortSignal): Promise<SourceFacts> {
   using progress = trackProgress(`look at ${source}`, services.log);
   await using opened = await openSource(source, "read", services, progress, signal);
-  return (await opened.session.probe()).empty;
+  return await opened.session.probe();
 }
 
 async function dumpForSafety(
   { plan, execution }: Request,
+  { scope, namespaces = [] }: { scope: DumpScope | undefined } & Pick<SourceFacts, "namespaces">,
   startedAt: string,
   services: Services,
   signal: AbortSignal,
@@ -71,8 +90,11 @@ async function dumpForSafety(
     cadence: safetyCadence(services.estate),
     startedAt,
     trigger: `recovery ${runId}`,
+    ...(scope && { scope: withoutIdle(scope, namespaces) }),
   };
-  const request = { job: "dump", run, source, drillDue: false, purpose: "safety" } as const;
+  const work = { job: "dump", run, source, drillDue: false, purpose: "safety" } as const;
+  // Its manifest keeps the patterns that fit nothing now: an undo drops what the recovery made for them.
+  const request = { ...work, ...(scope && { scope }) };
   const { backup, seconds } = await dump(request, services, signal);
   return { outcome: "sealed", backup, seconds };
 }

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import { RefusedError } from "../lambda/engine/model/errors.ts";
+import { recoverInputSchema } from "../lambda/engine/model/requests.ts";
+import { dumpScopeSchema } from "../lambda/engine/model/scope.ts";
+
+/** What may be said of a machine's input, in the words of the command line. */
+export interface InputOptions {
+  readonly input?: string;
+  readonly cadence?: string;
+  readonly slot?: string;
+  readonly source?: readonly string[];
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly query?: string;
+  readonly users?: boolean;
+  readonly rename?: readonly string[];
+  /** `true`: beside, under a mark that is made of the time. */
+  readonly beside?: string | true;
+  readonly mode?: string;
+  readonly backup?: string;
+  readonly moment?: string;
+  readonly target?: string;
+  readonly guard?: string;
+  readonly safetyBackup?: string;
+  readonly space?: string;
+  readonly resume?: string;
+  readonly reason?: string;
+  readonly run?: string;
+  readonly decision?: string;
+}
+type Name = Exclude<keyof InputOptions, "input">;
+
+const SELECTION = ["include", "exclude", "users"] as const;
+const TAKES: Readonly<Record<string, readonly Name[]>> = {
+  backup: ["cadence", "slot", "source", ...SELECTION, "query"],
+  recover: [
+    ...["mode", "source", "backup", "moment", "resume", "reason"],
+    ...[...SELECTION, "rename", "beside", "target", "guard", "safetyBackup", "space"],
+  ] as Name[],
+  approve: ["run", "decision", "reason"],
+};
+
+/** Of `backup`: what only its scope can be wrong in; the machine judges the rest. */
+const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  backup: z.looseObject({ scope: dumpScopeSchema.optional() }),
+  recover: recoverInputSchema,
+};
+
+/**
+ * The input of the machine: the JSON as it is, or made of the options. Throws `RefusedError` INPUT_INVALID, one text
+ * that lists every fault; nothing was started then.
+ */
+export function makeInput(machine: string, options: InputOptions, now: Date): Record<string, unknown> {
+  const said = (Object.keys(options) as (keyof InputOptions)[]).filter(
+    (name): name is Name => name !== "input" && options[name] !== undefined && name in FLAGS,
+  );
+  if (options.input !== undefined) {
+    if (said.length > 0)
+      throw refuse(["got --input together with other inputs; put everything into --input"]);
+    return parseInput(options.input);
+  }
+  const takes = TAKES[machine] ?? said;
+  const strange = said
+    .filter((name) => !takes.includes(name))
+    .map((name) => `${FLAGS[name]} is no input of ${machine}`);
+  const { input, faults } = machine === "backup" ? backupInput(options) : otherInput(options, now);
+  const parsed = SCHEMAS[machine]?.safeParse(input);
+  const wrong = parsed?.error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [];
+  const all = [...strange, ...faults, ...wrong];
+  if (all.length > 0) throw refuse(all);
+  return input;
+}
+
+interface Made {
+  readonly input: Record<string, unknown>;
+  readonly faults: readonly string[];
+}
+
+function backupInput({ cadence = "manual", slot, source, query, ...options }: InputOptions): Made {
+  const scope = { ...selectionOf(options), query };
+  return { input: defined({ cadence, slot, sources: source, scope: unlessEmpty(scope) }), faults: [] };
+}
+
+function otherInput(options: InputOptions, now: Date): Made {
+  const { mode, moment, target, guard, safetyBackup, space, resume, reason, decision } = options;
+  const { source = [], backup, run, rename, beside } = options;
+  const rules = rename?.map(parseRename);
+  const scope = {
+    ...selectionOf(options),
+    rename: rules?.every((rule) => rule !== undefined) ? rules : undefined,
+    beside: beside === true ? now.toISOString().replace(/[-:]|\.\d+Z$/g, "") : beside,
+  };
+  const asked = { mode, source: source[0], backupId: backup, moment, scope: unlessEmpty(scope) };
+  const said = { target, guard, safetyBackup, space, resume, reason, runId: run, decision };
+  return {
+    input: defined({ ...asked, ...said }),
+    faults: [
+      ...(source.length > 1 ? [`--source: got ${source.length}, one is taken; start it once for each`] : []),
+      ...(rules?.includes(undefined) ? ["--rename: expected <from>=<to>, such as 'erp.*=erp_copy.*'"] : []),
+    ],
+  };
+}
+
+function selectionOf({ include, exclude, users }: InputOptions) {
+  return { include, exclude, users: users === undefined ? undefined : users ? "include" : "exclude" };
+}
+
+/** At the first `=`; a name with that character is renamed by `--input`. */
+function parseRename(text: string): { from: string; to: string } | undefined {
+  const at = text.indexOf("=");
+  return at <= 0 || at === text.length - 1 ? undefined : { from: text.slice(0, at), to: text.slice(at + 1) };
+}
+
+function unlessEmpty(scope: object): object | undefined {
+  const fields = defined(scope);
+  return Object.keys(fields).length === 0 ? undefined : fields;
+}
+
+function defined(record: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+function parseInput(text: string): Record<string, unknown> {
+  const wrong = (got: string) =>
+    refuse([`--input is not a JSON object: got ${got}; write e.g. --input '{"mode":"plan"}'`]);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw wrong(JSON.stringify(value));
+  return value as Record<string, unknown>;
+}
+
+function refuse(faults: readonly string[]): RefusedError {
+  return new RefusedError(
+    "INPUT_INVALID",
+    `The input has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}; nothing was started.\n${faults
+      .map((fault) => `- ${fault}`)
+      .join("\n")}\nSee backup-estate run --help.`,
+    { facts: { faults } },
+  );
+}
+
+const FLAGS: Readonly<Record<Name, string>> = {
+  cadence: "--cadence",
+  slot: "--slot",
+  source: "--source",
+  include: "--include",
+  exclude: "--exclude",
+  query: "--query",
+  users: "--users",
+  rename: "--rename",
+  beside: "--beside",
+  mode: "--mode",
+  backup: "--backup",
+  moment: "--moment",
+  target: "--target",
+  guard: "--guard",
+  safetyBackup: "--safety-backup",
+  space: "--space",
+  resume: "--resume",
+  reason: "--reason",
+  run: "--run",
+  decision: "--decision",
+};

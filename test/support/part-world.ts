@@ -1,0 +1,85 @@
+import { check } from "../../lambda/engine/jobs/check.ts";
+import { claim } from "../../lambda/engine/jobs/claim.ts";
+import { dump } from "../../lambda/engine/jobs/dump.ts";
+import { record } from "../../lambda/engine/jobs/record.ts";
+import { plan } from "../../lambda/engine/jobs/recover/plan.ts";
+import { runRecoveryStep } from "../../lambda/engine/jobs/recover/run-step.ts";
+import { makeSafetyBackup } from "../../lambda/engine/jobs/recover/safety-backup.ts";
+import type { Services } from "../../lambda/engine/jobs/services.ts";
+import { parseRecord, type RecoveryRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
+import type { BackupRef, RecoveryPlan } from "../../lambda/engine/model/requests.ts";
+import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
+import type { Source } from "../../lambda/engine/sources/source.ts";
+import type { Mongod } from "../../rehearsal/servers/mongod.ts";
+import { executionArn, makeJobWorld, NEVER } from "./job-world.ts";
+import { configFor } from "./mongodb.ts";
+
+/** The jobs around two real servers: the source `mongodb`, and the target `scratch`. */
+export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as unknown as Source) {
+  const placeOf = (mongod: Mongod) => ({
+    kind: "mongodb",
+    compute: "fargate" as const,
+    config: { ...configFor(mongod) },
+  });
+  const world = makeJobWorld({
+    sourceOf: () => source,
+    estate: {
+      sources: { mongodb: placeOf(live) },
+      targets: { scratch: placeOf(scratch) },
+      approval: { recover: false, waitMinutes: 60 },
+      // Checked is verified here: there is no third server to drill in.
+      cadences: { manual: { retainDays: 14, lockDays: 7, storage: "standard", drill: false } },
+    },
+  });
+  const services: Services = { ...world.services, clock: { now: () => new Date() } };
+  let runs = 0;
+  const execution = (machine: string) => ({
+    executionArn: executionArn(`run-${++runs}`, `demo-${machine}`),
+    startedAt: new Date().toISOString(),
+  });
+  return {
+    ...world,
+    services,
+    backUp: (scope?: object) => backUp(services, execution("backup"), scope),
+    plan: (input: object) => plan({ job: "plan", execution: execution("recover"), input }, services, NEVER),
+    recover: (input: object) => recover(services, execution("recover"), { mode: "execute", ...input }),
+  };
+}
+
+type Execution = Parameters<typeof plan>[0]["execution"];
+
+async function backUp(services: Services, execution: Execution, scope?: object): Promise<BackupRef> {
+  const request = { job: "claim", cadence: "manual", execution, ...(scope && { scope }) } as const;
+  const claimed = await claim(request as never, services, NEVER);
+  if (claimed.outcome !== "claimed") throw new Error(`expected a claim, got ${claimed.outcome}`);
+  const { run } = claimed;
+  const { backup } = await dump({ job: "dump", run, source: "mongodb", drillDue: false }, services, NEVER);
+  await check({ job: "check", backup, drillDue: false }, services, NEVER);
+  const results = [{ source: "mongodb", state: "verified" as const, backup }];
+  await record({ job: "record", run, results }, services, NEVER);
+  return backup;
+}
+
+interface Recovered {
+  readonly plan: RecoveryPlan;
+  readonly report: RecoveryRecord;
+}
+
+/** As the machine does it, without an app. */
+async function recover(services: Services, execution: Execution, input: object): Promise<Recovered> {
+  const made = await plan({ job: "plan", execution, input }, services, NEVER);
+  const request = { execution, plan: { ...made } };
+  const step = (job: "check-backup" | "restore" | "compare" | "report") =>
+    runRecoveryStep({ job, ...request }, services, NEVER);
+  await step("check-backup");
+  if (made.safetyBackup === "make")
+    await makeSafetyBackup({ job: "safety-backup", ...request }, services, NEVER);
+  await step("restore");
+  await step("compare");
+  const { recordKey } = (await step("report")) as { recordKey: string };
+  const found = await services.vault.readLatest(recordKey, NEVER);
+  return {
+    plan: made,
+    report: parseRecord(recoveryRecordSchema, found?.bytes ?? Buffer.alloc(0), recordKey),
+  };
+}
