@@ -239,6 +239,7 @@ async function clear(port: number): Promise<void> {
 function openSession(port: number): Promise<Session> {
   const host: Host = {
     reach: async () => ({ host: "127.0.0.1", port, [Symbol.asyncDispose]: async () => {} }),
+    openProxy: () => Promise.reject(new Error("the bench has no proxy")),
     run: () => Promise.reject(new Error("the bench runs nothing on a host")),
     [Symbol.asyncDispose]: async () => {},
   };

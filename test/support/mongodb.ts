@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Host } from "../../lambda/engine/host/host.ts";
 import type { Manifest } from "../../lambda/engine/model/manifest.ts";
-import { type MongodbConfig, mongodb } from "../../lambda/engine/sources/mongodb.ts";
+import type { MongodbConfig } from "../../lambda/engine/mongodb/config.ts";
+import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
 import type {
   Context,
   Dump,
@@ -38,6 +39,7 @@ const directHost: Host = {
     if (reach.via !== "direct") throw new Error(`this test's host reaches directly only, not ${reach.via}`);
     return { host: reach.host, port: reach.port, [Symbol.asyncDispose]: async () => {} };
   },
+  openProxy: () => Promise.reject(new Error("this test's host has no proxy")),
   run: () => Promise.reject(new Error("this test's host runs nothing")),
   [Symbol.asyncDispose]: async () => {},
 };

@@ -43,6 +43,7 @@ async function makeHost() {
   const { port } = server.address() as AddressInfo;
   const host: Host = {
     reach: async () => ({ host: "127.0.0.1", port, [Symbol.asyncDispose]: async () => {} }),
+    openProxy: () => Promise.reject(new Error("this test's host has no proxy")),
     run: async (command) => {
       state.commands.push(command);
       return { exitCode: state.exitCode, stdout: "", stderr: "no such service" };

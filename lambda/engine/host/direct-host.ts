@@ -13,6 +13,9 @@ export function directHost(): Host {
       if (reach.via === "direct") return reachDirectly(reach.host, reach.port);
       throw noSsh(`to reach a server by ${reach.via}`);
     },
+    openProxy: async () => {
+      throw noSsh("to reach several servers through");
+    },
     run: async (command) => {
       throw noSsh(`to run "${command}"`);
     },
@@ -23,6 +26,6 @@ export function directHost(): Host {
 function noSsh(what: string): SourceError {
   return new SourceError(
     "UNSUPPORTED",
-    `There is no SSH connection here ${what}: this host can only be reached directly. Set reach.via to "direct".`,
+    `There is no SSH connection here ${what}: this host can only be reached directly. Reach the server directly.`,
   );
 }

@@ -1,3 +1,7 @@
+import type { SourceError } from "../model/errors.ts";
+import type { Random } from "../model/ids.ts";
+import type { Address } from "./address.ts";
+
 /** Where a server answers, as seen from the worker. Disposing closes the tunnel, if there is one. */
 export interface Reached extends AsyncDisposable {
   readonly host: string;
@@ -13,6 +17,16 @@ export type Reach =
   /** Straight from the worker; TLS is the server's business. */
   | { readonly via: "direct"; readonly host: string; readonly port: number };
 
+/** A SOCKS5 server of the worker that carries through the host to several servers, as a tunnel does to one. */
+export interface SocksProxy extends Reached {
+  readonly user: string;
+  readonly password: string;
+  /** From now on connections to this address are carried; all others are refused. Repeatable. */
+  allow(address: Address): void;
+  /** Why the host last would not connect to that address; undefined after it did. */
+  failureOf(address: Address): SourceError | undefined;
+}
+
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -22,6 +36,8 @@ export interface CommandResult {
 /** The machine that carries the sources. */
 export interface Host extends AsyncDisposable {
   reach(reach: Reach): Promise<Reached>;
+  /** Opens a proxy that at first carries to nowhere; `random` makes its password. */
+  openProxy(random: Random): Promise<SocksProxy>;
   /** Runs a command of the configuration, never one made from input. Output is cut at 64 KiB. */
   run(command: string, signal: AbortSignal): Promise<CommandResult>;
 }

@@ -1,8 +1,10 @@
 import type { EstateHost } from "../model/estate.ts";
+import type { Random } from "../model/ids.ts";
 import { connect, nameOfHost } from "./connect.ts";
 import { addressOfContainer, inspectCommand } from "./container.ts";
 import { reachDirectly } from "./direct-host.ts";
-import type { CommandResult, Host, Reach, Reached } from "./host.ts";
+import type { CommandResult, Host, Reach, Reached, SocksProxy } from "./host.ts";
+import { openProxy } from "./proxy.ts";
 import { runCommand } from "./run-command.ts";
 import { SshConnection } from "./ssh-connection.ts";
 import { openTunnel } from "./tunnel.ts";
@@ -24,7 +26,7 @@ export async function openHost(host: EstateHost, privateKey: string, signal: Abo
 class SshHost implements Host {
   readonly #connect: () => Promise<SshConnection>;
   readonly #signal: AbortSignal;
-  readonly #tunnels: Reached[] = [];
+  readonly #listeners: Reached[] = [];
   #connection: Promise<SshConnection> | undefined;
 
   constructor(connectOnce: () => Promise<SshConnection>, signal: AbortSignal) {
@@ -36,8 +38,14 @@ class SshHost implements Host {
     if (reach.via === "direct") return reachDirectly(reach.host, reach.port);
     const host = reach.via === "ssh" ? reach.host : await this.#findContainer(reach.container);
     const tunnel = await openTunnel(await this.#connected(), host, reach.port);
-    this.#tunnels.push(tunnel);
+    this.#listeners.push(tunnel);
     return tunnel;
+  }
+
+  async openProxy(random: Random): Promise<SocksProxy> {
+    const proxy = await openProxy(await this.#connected(), random);
+    this.#listeners.push(proxy);
+    return proxy;
   }
 
   async run(command: string, signal: AbortSignal): Promise<CommandResult> {
@@ -45,7 +53,7 @@ class SshHost implements Host {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#tunnels.map((tunnel) => tunnel[Symbol.asyncDispose]()));
+    await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()));
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.[Symbol.asyncDispose]();
   }

@@ -1,7 +1,11 @@
+import { createSecureContext } from "node:tls";
 import type { MongoClient, MongoClientOptions } from "mongodb";
-import { throwIfAborted } from "../model/errors.ts";
+import { type Address, formatAddress } from "../host/address.ts";
+import type { SocksProxy } from "../host/host.ts";
+import { SourceError, throwIfAborted } from "../model/errors.ts";
 import { loadRawDriver, type RawDriver } from "./raw-driver.ts";
 import { translateError } from "./translate-error.ts";
+import { watchMember } from "./watch-member.ts";
 
 const SERVER_SELECTION_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -9,13 +13,29 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const SOCKET_TIMEOUT_MS = 300_000;
 const POOL_SIZE = 12;
 
-export interface ConnectOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly user?: string;
-  readonly password?: string;
-  readonly authSource?: string;
-  readonly tls?: { readonly caFile?: string; readonly serverName?: string };
+/** As whom to log in: by a password, by the certificate that is shown, or not at all. */
+export type Login =
+  | { readonly by: "password"; readonly user: string; readonly password: string; readonly authSource: string }
+  | { readonly by: "certificate" }
+  | { readonly by: "nothing" };
+
+/** What a TLS connection trusts and shows, as PEM text: nothing of it is ever a file. */
+export interface TlsMaterial {
+  readonly ca?: string;
+  /** Certificate and key of the client. */
+  readonly certificate?: string;
+  readonly serverName?: string;
+}
+
+/** How a server is got at, whoever then logs in. */
+export interface Way {
+  readonly tls?: TlsMaterial;
+  readonly proxy?: Pick<SocksProxy, "host" | "port" | "user" | "password">;
+}
+
+export interface ConnectOptions extends Way {
+  readonly address: Address;
+  readonly login: Login;
 }
 
 /** An open connection with what the engine needs of the driver. */
@@ -31,12 +51,18 @@ export interface Connection extends AsyncDisposable {
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connection> {
   throwIfAborted(signal);
   const driver = await loadRawDriver();
-  const client = new driver.MongoClient(`mongodb://${options.host}:${options.port}/`, clientOptions(options));
-  const place = `${options.host}:${options.port}`;
+  const place = formatAddress(options.address);
+  const client = new driver.MongoClient(`mongodb://${place}/`, {
+    ...wayOptions(options),
+    ...loginOptions(options.login),
+  });
+  const check = watchMember(client, place);
   const run = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
     throwIfAborted(signal);
     try {
-      return await untilAborted(work(), signal);
+      const result = await untilAborted(work(), signal);
+      check();
+      return result;
     } catch (error) {
       throwIfAborted(signal);
       throw translateError(error, `${what} at ${place}`);
@@ -67,14 +93,12 @@ async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal):
   }
 }
 
-function clientOptions(options: ConnectOptions): MongoClientOptions {
-  const { user, password, tls } = options;
+/** The driver's options for getting through, without those of a login. Throws `SourceError` AUTH_FAILED for bad PEM. */
+export function wayOptions({ tls, proxy }: Way): MongoClientOptions {
   return {
-    ...(user === undefined ? {} : { auth: { username: user, password: password ?? "" } }),
-    ...(user === undefined ? {} : { authSource: options.authSource ?? "admin" }),
-    ...(tls === undefined ? {} : { tls: true }),
-    ...(tls?.caFile === undefined ? {} : { tlsCAFile: tls.caFile }),
+    ...(tls === undefined ? {} : { tls: true, secureContext: secureContextOf(tls) }),
     ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+    ...(proxy === undefined ? {} : proxyOptions(proxy)),
     appName: "backup-estate",
     directConnection: true,
     retryReads: false,
@@ -84,4 +108,30 @@ function clientOptions(options: ConnectOptions): MongoClientOptions {
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     socketTimeoutMS: SOCKET_TIMEOUT_MS,
   };
+}
+
+function proxyOptions({ host, port, user, password }: NonNullable<Way["proxy"]>): MongoClientOptions {
+  return { proxyHost: host, proxyPort: port, proxyUsername: user, proxyPassword: password };
+}
+
+/** The library's own message is left out: it may quote what it could not read. */
+function secureContextOf({ ca, certificate }: TlsMaterial) {
+  try {
+    return createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(certificate === undefined ? {} : { cert: certificate, key: certificate }),
+    });
+  } catch {
+    throw new SourceError(
+      "AUTH_FAILED",
+      "The TLS material of MongoDB cannot be read: expected PEM, in tls.ca certificates, in the secret that certificateSecret names a certificate and its key without a passphrase. Correct them.",
+    );
+  }
+}
+
+function loginOptions(login: Login): MongoClientOptions {
+  if (login.by === "nothing") return {};
+  if (login.by === "certificate") return { authMechanism: "MONGODB-X509", authSource: "$external" };
+  const { user: username, password, authSource } = login;
+  return { auth: { username, password }, authSource };
 }

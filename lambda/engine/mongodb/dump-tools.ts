@@ -7,6 +7,10 @@ import type { Connection } from "./connect.ts";
 /** What dump, restore and fingerprint share: the connection and what is beside it. */
 export interface DumpTools {
   readonly connection: Connection;
+  /** Who replays the oplog, where that is not who restores; to the same server. */
+  readonly replayConnection?: Connection;
+  /** What the operator ought to know of the connection, such as which member was chosen. */
+  readonly notes: readonly string[];
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly versions: Readonly<Record<string, string>>;

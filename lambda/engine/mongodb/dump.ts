@@ -66,10 +66,12 @@ export class MongodbDump implements Dump {
   /** Throws when an item was not read to its end. */
   async summary(): Promise<DumpSummary> {
     invariant(this.#done, `a summary was asked for while items are unread: ${[...this.#unread].join(", ")}`);
-    const { versions } = this.#tools;
+    const { versions, notes } = this.#tools;
     const fingerprint = Object.fromEntries(Object.entries(this.#fingerprint).sort(byName));
     const span = this.#span;
-    const told = { fingerprint, versions, ...this.#part.tell(fingerprint) };
+    const part = this.#part.tell(fingerprint);
+    const all = [...notes, ...(part.notes ?? [])];
+    const told = { fingerprint, versions, ...part, ...(all.length === 0 ? {} : { notes: all }) };
     if (span === undefined) return { ...told, to: this.#now() };
     const summary = { ...told, from: positionOf(span.from), to: positionOf(span.to) };
     // What was written meanwhile is told in any case: a recovery must not take it for a difference.

@@ -37,7 +37,7 @@ export async function replayOplog(
   touched: ReadonlySet<string>,
   scoped?: ScopedLog,
 ): Promise<Replayed> {
-  const replay = new Replay(tools.connection, listed);
+  const replay = new Replay(tools.replayConnection ?? tools.connection, listed);
   const changed = new TouchedNamespaces();
   await replay.relaxUnique(touched);
   const use = async (entry: Entry, of: "span" | "slice") => {

@@ -34,12 +34,25 @@ import { listTarget } from "./target.ts";
 /** With Node's own 60 MB and what the driver holds while a reply arrives, this keeps the process below 256 MB. */
 const BUDGET_BYTES = 48 * 1024 * 1024;
 
+/** What goes with a session's connection. */
+export interface Beside {
+  /** As somebody else to the same server, who replays the oplog. */
+  readonly replayConnection?: Connection;
+  /** What the operator ought to know of the connection. */
+  readonly notes: readonly string[];
+}
+
+interface Server extends Beside {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly keepsLog: boolean;
+}
+
 /** An open MongoDB. */
 export class MongodbSession implements Session {
   readonly #connection: Connection;
   readonly #context: Pick<Context, "clock" | "progress">;
   readonly #newContent: () => ContentHash;
-  readonly #versions: Readonly<Record<string, string>>;
+  readonly #server: Server;
   readonly #budget = new ByteBudget(BUDGET_BYTES);
   readonly #deferred = new Map<string, readonly Buffer[]>();
   readonly #close: () => Promise<void>;
@@ -50,24 +63,26 @@ export class MongodbSession implements Session {
     connection: Connection,
     context: Pick<Context, "clock" | "progress">,
     newContent: () => ContentHash,
-    server: { readonly versions: Readonly<Record<string, string>>; readonly keepsLog: boolean },
+    server: Server,
     close: () => Promise<void>,
   ) {
     this.#connection = connection;
     this.#context = context;
     this.#newContent = newContent;
-    this.#versions = server.versions;
+    this.#server = server;
     this.#close = close;
     if (server.keepsLog) this.changes = (from, options) => this.#readChanges(from, options);
   }
 
-  /** `close` is called once, after the connection was closed. */
+  /** `close` is called once, at the end, and closes the connections. */
   static async open(
     connection: Connection,
     context: Pick<Context, "clock" | "progress">,
+    beside: Beside,
     close: () => Promise<void>,
   ): Promise<MongodbSession> {
-    const server = { versions: await readVersions(connection), keepsLog: await hasOplog(connection) };
+    const versions = await readVersions(connection);
+    const server = { ...beside, versions, keepsLog: await hasOplog(connection) };
     return new MongodbSession(connection, context, await loadContentHash(), server, close);
   }
 
@@ -78,7 +93,7 @@ export class MongodbSession implements Session {
       : { at: this.#context.clock.now().toISOString() };
     const namespaces = await listTarget(this.#connection);
     return {
-      versions: this.#versions,
+      versions: this.#server.versions,
       bytesEstimate: databases.reduce((sum, { bytes }) => sum + bytes, 0),
       position,
       empty: namespaces.length === 0,
@@ -119,7 +134,6 @@ export class MongodbSession implements Session {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection[Symbol.asyncDispose]();
     await this.#close();
   }
 
@@ -131,12 +145,15 @@ export class MongodbSession implements Session {
   }
 
   #tools(): DumpTools {
+    const { replayConnection } = this.#server;
     return {
       connection: this.#connection,
       budget: this.#budget,
       deferred: this.#deferred,
       clock: this.#context.clock,
-      versions: this.#versions,
+      versions: this.#server.versions,
+      notes: this.#server.notes,
+      ...(replayConnection === undefined ? {} : { replayConnection }),
       newContent: this.#newContent,
       progress: (event) => this.#context.progress(event),
     };

@@ -28,6 +28,15 @@ const BY_CODE: Readonly<Record<number, Code>> = {
   13435: "UNHEALTHY",
 };
 
+/** By code of the server, where that says more than the estate's code. */
+const REMEDY_BY_CODE: Readonly<Record<number, string>> = {
+  10107:
+    "The member is not the primary any more. A restore is not complete: start it again, which finds the new primary where reach is via members; else name the primary in reach.",
+  13: "The user lacks a right: run examples/mongodb-users.js again, or grant what it grants (docs/host.md).",
+  18: "Check the user, its password secret and authSource.",
+  13435: "The member is not the primary and gives no reads to others: run again.",
+};
+
 const REMEDY: Readonly<Partial<Record<Code, string>>> = {
   UNREACHABLE: "Check that the server runs and that its address and firewall allow the connection.",
   AUTH_FAILED:
@@ -42,17 +51,24 @@ const REMEDY: Readonly<Partial<Record<Code, string>>> = {
 /** The estate's error for an error of the MongoDB driver; the only place that knows the driver's errors. */
 export function translateError(error: unknown, what: string): Error {
   if (error instanceof EstateError) return error;
-  const { code: number, codeName, message = String(error), name = "" } = error as DriverError;
+  const { code: number, codeName, name = "" } = error as DriverError;
+  const message = withoutData((error as DriverError).message ?? String(error));
   const code = classify(error as DriverError);
   if (code === undefined)
     return new SourceError("COMMAND_FAILED", `${what} failed: ${message}. Look into the server's log.`, {
       cause: error,
       facts: { code: number, codeName, name },
     });
-  return new SourceError(code, `${what} failed: ${message}. ${REMEDY[code] ?? ""}`.trim(), {
+  const remedy = (typeof number === "number" ? REMEDY_BY_CODE[number] : undefined) ?? REMEDY[code] ?? "";
+  return new SourceError(code, `${what} failed: ${message}. ${remedy}`.trim(), {
     cause: error,
     facts: { code: number, codeName, name },
   });
+}
+
+/** The server repeats the whole command that it did not allow, with the documents in it. */
+function withoutData(message: string): string {
+  return message.replace(/(to execute) command \{ (\w+): .*$/s, "$1 the command $2");
 }
 
 function classify(error: DriverError): Code | undefined {
