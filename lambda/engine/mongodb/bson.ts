@@ -80,6 +80,14 @@ export function readFlag(document: Buffer, name: string): boolean {
   return document.subarray(element.value, element.end).some((byte) => byte !== 0);
 }
 
+/** A number of a document, of whichever type; undefined for what is none. An int64 may lose its last digits. */
+export function readNumber(document: Buffer, name: string): number | undefined {
+  const element = findElement(document, name);
+  if (element?.type === TYPE.int32) return document.readInt32LE(element.value);
+  if (element?.type === TYPE.int64) return Number(document.readBigInt64LE(element.value));
+  return element?.type === TYPE.double ? document.readDoubleLE(element.value) : undefined;
+}
+
 /** The document without the fields of these names. */
 export function withoutFields(document: Buffer, ...names: readonly string[]): Buffer {
   const kept = [...readElements(document)].filter(({ name }) => !names.includes(name));

@@ -1,8 +1,9 @@
 import { IntegrityError } from "../model/errors.ts";
-import { findElement, makeDocument, makeElement, readFlag, TYPE, withoutFields } from "./bson.ts";
+import { findElement, makeDocument, makeElement, readFlag, readNumber, TYPE, withoutFields } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { readIndexName } from "./metadata.ts";
 import { type Namespace, nameOf } from "./names.ts";
+import { withWholeTimeToLive } from "./time-to-live.ts";
 
 /** `{ locale: "simple" }` as bytes. */
 const SIMPLE_COLLATION = makeElement(
@@ -49,6 +50,9 @@ export async function buildIndexes(
 ): Promise<void> {
   if (indexes.length === 0) return;
   const name = nameOf(namespace);
+  const toSpecification = (await forbidsCollations(connection, namespace, indexes))
+    ? withoutCollation
+    : withCollation;
   const specs = indexes.map((index, at) => makeElement(TYPE.document, String(at), toSpecification(index)));
   const list = connection.driver.embed(makeDocument(specs), TYPE.array);
   try {
@@ -62,11 +66,36 @@ export async function buildIndexes(
   }
 }
 
-/** An index that names no collation has none; left unsaid, it would get that of its collection. */
-function toSpecification(index: Buffer): Buffer {
-  const kept = withoutFields(index, "ns", "background");
-  if (findElement(kept, "collation") !== undefined) return kept;
+/**
+ * An index that names no collation has none; left unsaid, it would get that of its collection. Indexes of version 1
+ * know none, and are on collections without any.
+ */
+function withCollation(index: Buffer): Buffer {
+  const kept = withoutFields(withWholeTimeToLive(index), "ns", "background");
+  if (findElement(kept, "collation") !== undefined || readNumber(kept, "v") === 1) return kept;
   return makeDocument([kept.subarray(4, -1), SIMPLE_COLLATION]);
+}
+
+/** Such an index has the collation of its collection, and may not say so. */
+function withoutCollation(index: Buffer): Buffer {
+  if (findElement(index, PARTIAL) === undefined) return withCollation(index);
+  return withoutFields(withCollation(index), "collation");
+}
+
+const PARTIAL = "partialFilterExpression";
+
+/** Whether it is a time series with partial indexes: on these the server refuses to be told any collation. */
+async function forbidsCollations(
+  { client, run }: Connection,
+  namespace: Namespace,
+  indexes: readonly Buffer[],
+): Promise<boolean> {
+  if (!indexes.some((index) => findElement(index, PARTIAL) !== undefined)) return false;
+  const filter = { name: namespace.collection, type: "timeseries" };
+  const found = await run(`Looking for ${nameOf(namespace)}`, () =>
+    client.db(namespace.database).command({ listCollections: 1, nameOnly: true, filter }),
+  );
+  return found.cursor.firstBatch.length > 0;
 }
 
 function isOfId(index: Buffer): boolean {

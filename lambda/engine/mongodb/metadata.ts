@@ -4,6 +4,7 @@ import { findElement, makeDocument, readElements, readText, TYPE } from "./bson.
 import { fromExtendedJson, toComparableJson, toExtendedJson } from "./extended-json.ts";
 import { EMPTY_DOCUMENT, type Listed, type NamespaceKind } from "./list-namespaces.ts";
 import { type Namespace, nameOf } from "./names.ts";
+import { withWholeTimeToLive } from "./time-to-live.ts";
 
 type Bson = typeof BSON;
 
@@ -85,11 +86,11 @@ export function canonicalOptions(bson: Bson, options: Buffer): never {
   return toComparableJson(bson, sortTop(options, ["flags", "autoIndexId", "idIndex"]));
 }
 
-/** Indexes in order of name. Field order stays inside `key`; `ns` and `background` are dropped. */
+/** Indexes in order of name. Field order stays inside `key`; `ns` and `background` are dropped, times to live are whole. */
 export function canonicalIndexes(bson: Bson, indexes: readonly Buffer[]): never[] {
   return indexes
     .toSorted((a, b) => ((readIndexName(a) ?? "") < (readIndexName(b) ?? "") ? -1 : 1))
-    .map((index) => toComparableJson(bson, sortTop(index, ["ns", "background"])));
+    .map((index) => toComparableJson(bson, sortTop(withWholeTimeToLive(index), ["ns", "background"])));
 }
 
 /** The name of an index by its definition. */

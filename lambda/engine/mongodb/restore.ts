@@ -6,10 +6,11 @@ import type { DumpTools } from "./dump-tools.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
-import { readEntry } from "./oplog.ts";
+import { hasOplog, readEntry } from "./oplog.ts";
 import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
+import { checkRestorable } from "./restorable.ts";
 import { createNamespace, restoreData } from "./restore-data.ts";
-import { planRestore } from "./restore-items.ts";
+import { planRestore, type RestorePlan } from "./restore-items.ts";
 import { restoreUsers } from "./restore-users.ts";
 import { Narrowing } from "./scope/narrowing.ts";
 import type { ScopedLog } from "./scope/scoped-log.ts";
@@ -28,6 +29,7 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const whole = await planRestore(connection.driver, request.items, connection.signal);
   const narrowing = Narrowing.of(request, whole);
   const plan = narrowing?.plan ?? whole;
+  await checkTarget(tools, plan);
   const log = logOf(request, plan.oplog);
   if (narrowing === undefined) await clearTarget(connection, request.guard);
   else await clearPart(connection, request.guard, await narrowing.check(log, connection.signal));
@@ -100,6 +102,15 @@ async function compareBeforeReplay(
   } finally {
     tools.deferred.clear();
   }
+}
+
+/** Before anything is written: whether this server takes all that the plan has. */
+async function checkTarget({ connection, versions }: DumpTools, { collections }: RestorePlan): Promise<void> {
+  const target = { version: versions.server ?? "", standalone: !(await hasOplog(connection)) };
+  checkRestorable(
+    collections.map(({ listed }) => listed),
+    target,
+  );
 }
 
 function checkVersions(tools: DumpTools, { manifest }: RestoreRequest): void {

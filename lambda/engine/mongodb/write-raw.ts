@@ -2,7 +2,8 @@ import type { Document } from "mongodb";
 import { IntegrityError } from "../model/errors.ts";
 import { findElement, makeDocument, makeElement, TYPE, withoutFields } from "./bson.ts";
 import type { Connection } from "./connect.ts";
-import { type Namespace, nameOf } from "./names.ts";
+import { insertKeepingTimestamps } from "./empty-timestamps.ts";
+import { type Namespace, nameOf, ownerOf } from "./names.ts";
 import type { DocumentBatch } from "./split-documents.ts";
 
 interface WriteError {
@@ -11,23 +12,24 @@ interface WriteError {
   readonly errmsg: string;
 }
 
-/** Inserts documents as they are, validators bypassed; throws `IntegrityError` WRITE_ERRORS unless all were written. */
+/**
+ * Inserts documents as they are, validators bypassed; throws `IntegrityError` WRITE_ERRORS unless all were written.
+ * Buckets of a time series are judged by the server: one that is none makes every query of the series fail.
+ */
 export async function insertRaw(
   connection: Connection,
   namespace: Namespace,
-  { bytes, ends }: DocumentBatch,
+  batch: DocumentBatch,
   ordered: boolean,
 ): Promise<void> {
-  const reply = await connection.run(`Writing ${nameOf(namespace)}`, () =>
-    connection.client.db(namespace.database).command({
-      insert: namespace.collection,
-      documents: connection.driver.makeSequence("documents", bytes),
-      ordered,
-      bypassDocumentValidation: true,
-      writeConcern: { w: 1 },
-    }),
-  );
-  checkWritten(namespace, reply, ends.length);
+  const reply = await insertKeepingTimestamps(connection, namespace, batch, () => ({
+    insert: namespace.collection,
+    documents: connection.driver.makeSequence("documents", batch.bytes),
+    ordered,
+    bypassDocumentValidation: ownerOf(namespace) === namespace,
+    writeConcern: { w: 1 },
+  }));
+  checkWritten(namespace, reply, batch.ends.length);
 }
 
 /** Writes each document over the one with its `_id`, or beside the others. */

@@ -10,6 +10,7 @@ import { decodeMetadata } from "../metadata.ts";
 import { isServerVersion, isUsers, metadataItem, type Namespace, nameOf } from "../names.ts";
 import { type OplogTime, readEntry, readTime } from "../oplog.ts";
 import type { RawDriver } from "../raw-driver.ts";
+import { checkRestorable } from "../restorable.ts";
 import type { DocumentBatch } from "../split-documents.ts";
 import { TouchedNamespaces } from "../touched.ts";
 import type { DumpVersions } from "./prelude.ts";
@@ -52,11 +53,12 @@ export class Findings {
     this.#tools = tools;
   }
 
-  /** Takes a namespace's `metadata.json`, or undefined where its tool wrote none. Throws `IntegrityError`. */
+  /** Takes a namespace's `metadata.json`, or undefined where its tool wrote none. Throws `IntegrityError` or `RefusedError`. */
   define(namespace: Namespace, metadata: Buffer | undefined, place: string): Definition {
     const bytes = metadata ?? inventMetadata(namespace, place);
     if (OLD_BINARY.test(bytes.toString("utf8"))) throw oldJson(place);
     const listed = decodeMetadata(this.#tools.driver.BSON, bytes, place, namespace);
+    checkRestorable([listed]);
     const item = metadataItem(listed.namespace);
     if (this.#definitions.has(item))
       throw new IntegrityError("MALFORMED", `${place} defines ${nameOf(namespace)} for the second time.`);
