@@ -11,13 +11,13 @@ const BATCH = { bytes: 1024 * 1024, documents: 1000 } as const;
 
 interface UsersRestore {
   readonly records: number;
-  /** Writes the user as whom the restore itself runs: last, since that may end its right to go on. */
+  /** Writes the users as whom the restore itself runs: last, since that may end their right to go on. */
   finish(): Promise<void>;
 }
 
-/** Makes users and roles those of the backup, except that the user as whom this runs is never dropped. */
+/** Makes users and roles those of the backup, except that those as whom this runs are never dropped. */
 export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<UsersRestore> {
-  const own = await findOwnUsers(tools.connection);
+  const own = await findOwnUsers(tools);
   const last: (() => Promise<void>)[] = [];
   let records = 0;
   for (const part of parts) {

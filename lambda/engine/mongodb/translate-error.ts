@@ -37,6 +37,11 @@ const REMEDY_BY_CODE: Readonly<Record<number, string>> = {
   13435: "The member is not the primary and gives no reads to others: run again.",
 };
 
+/** How Node and OpenSSL speak of what is wrong with a certificate, on either side. */
+const OF_TLS = /certificate|self.signed|altnames|\bSSL\b|\bTLS\b|ERR_TLS|ERR_SSL/i;
+const REMEDY_OF_TLS =
+  "TLS failed: tls.ca must hold the authority that signed the server's certificate, tls.serverName the name on it, and a server that demands a client certificate wants certificateSecret.";
+
 const REMEDY: Readonly<Partial<Record<Code, string>>> = {
   UNREACHABLE: "Check that the server runs and that its address and firewall allow the connection.",
   AUTH_FAILED:
@@ -59,7 +64,10 @@ export function translateError(error: unknown, what: string): Error {
       cause: error,
       facts: { code: number, codeName, name },
     });
-  const remedy = (typeof number === "number" ? REMEDY_BY_CODE[number] : undefined) ?? REMEDY[code] ?? "";
+  const remedy =
+    code === "UNREACHABLE" && OF_TLS.test(message)
+      ? REMEDY_OF_TLS
+      : ((typeof number === "number" ? REMEDY_BY_CODE[number] : undefined) ?? REMEDY[code] ?? "");
   return new SourceError(code, `${what} failed: ${message}. ${remedy}`.trim(), {
     cause: error,
     facts: { code: number, codeName, name },

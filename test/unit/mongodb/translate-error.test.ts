@@ -23,6 +23,30 @@ describe("an error of the driver", () => {
     expect(error.message).toContain("Reading erp.invoices failed: ");
   });
 
+  it("does not repeat the documents of a command that was not allowed, and says what to grant", () => {
+    const text =
+      'not authorized on admin to execute command { applyOps: [ { op: "i", o: { iban: "DE00" } } ] }';
+    const { message } = translateError(driverError("MongoServerError", text, 13), "Replaying");
+    expect(message).toContain("not authorized on admin to execute the command applyOps. ");
+    expect(message).toContain("examples/mongodb-users.js");
+    expect(message).not.toContain("DE00");
+  });
+
+  it.each([
+    [10107, "finds the new primary"],
+    [18, "password secret"],
+  ])("of the server's code %i says what to do", (code, remedy) => {
+    expect(translateError(driverError("MongoServerError", "no", code), "Writing").message).toContain(remedy);
+  });
+
+  it.each([
+    "self-signed certificate in certificate chain",
+    "Hostname/IP does not match certificate's altnames",
+  ])("that speaks of TLS (%s) says what to correct", (text) => {
+    const error = translateError(driverError("MongoServerSelectionError", text), "The connection");
+    expect(error).toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("tls.ca") });
+  });
+
   it("that is one of the estate already stays itself", () => {
     const own = new IntegrityError("MALFORMED", "no document");
     expect(translateError(own, "Reading")).toBe(own);
