@@ -47,11 +47,21 @@ export async function clearPart(
   const present = listed.filter(({ namespace }) => isTarget(nameOf(namespace)));
   if (present.length === 0) return;
   if (neverOverwrites) throw refuseToReplace(present);
-  if (guard === "refuse-non-empty") throw refuse(present);
+  if (guard === "refuse-non-empty") throw refusePart(present);
   for (const { namespace } of present)
     await connection.run(`Dropping ${nameOf(namespace)}`, () =>
       connection.client.db(namespace.database).dropCollection(namespace.collection),
     );
+}
+
+function refusePart(present: readonly Listed[]): RefusedError {
+  const names = present.map(({ namespace }) => nameOf(namespace));
+  const more = names.length > LISTED_LIMIT ? `, … (${names.length} in all)` : "";
+  return new RefusedError(
+    "TARGET_NOT_EMPTY",
+    `The target already holds ${names.slice(0, LISTED_LIMIT).join(", ")}${more}, of what is to be restored; nothing was changed. Restore under other names or beside it, or say that it may be replaced.`,
+    { facts: { namespaces: names.slice(0, LISTED_LIMIT), total: names.length } },
+  );
 }
 
 function refuseToReplace(present: readonly Listed[]): RefusedError {

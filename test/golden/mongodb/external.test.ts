@@ -1,3 +1,4 @@
+import { dumpScopeSchema } from "../../../lambda/engine/model/scope.ts";
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { mapParallel } from "../../../lambda/engine/jobs/parallel.ts";
@@ -81,6 +82,26 @@ describe("a dump for one database", () => {
     expect(summary.fingerprint["admin.system.users"]).toMatchObject({ kind: "users", count: 1 });
     expect([...items.keys()].some((name) => name.includes("$admin"))).toBe(false);
   });
+});
+
+describe("a dump of a part of a server", () => {
+  it.each([
+    ["dir-db-with-users", "include"],
+    ["one-collection.archive.gz", "exclude"],
+  ])("is never taken for the whole: %s", async (name, users) => {
+    const { summary } = await read(goldenDump(name));
+    const names = Object.keys(summary.fingerprint).filter((one) => !one.startsWith("admin."));
+    expect(names.length).toBeGreaterThan(0);
+    expect(summary.scope).toEqual({ include: names, users });
+    expect(dumpScopeSchema.safeParse(summary.scope).success).toBe(true);
+  });
+
+  it.each(["dir", "dir-gzip", "all.archive", "all.archive.gz", "dir-with-oplog", "with-oplog.archive.gz"])(
+    "is not %s",
+    async (name) => {
+      expect((await read(goldenDump(name))).summary).not.toHaveProperty("scope");
+    },
+  );
 });
 
 describe("a dump with an oplog", () => {

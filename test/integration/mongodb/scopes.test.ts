@@ -1,7 +1,8 @@
 import { type CollectionInfo, MongoClient } from "mongodb";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { RestoreScope } from "../../../lambda/engine/model/scope.ts";
-import type { TakenDump } from "../../support/mongodb.ts";
+import { manifestFor, type TakenDump, toRestoreItems } from "../../support/mongodb.ts";
+import { takeChanges } from "../../support/mongodb-changes.ts";
 import { useServerPair } from "../../support/mongodb-pair.ts";
 import type { Judged } from "../../support/oracle.ts";
 import { fillErp, renamed } from "../../support/scoped-data.ts";
@@ -134,6 +135,26 @@ describe("the restore of a part", () => {
       code: "TARGET_NOT_EMPTY",
     });
     expect(await judge(pair.targetUri)).toEqual(there);
+  });
+
+  it("of a backup that is a part itself replaces that part, and its slices bring no more", async () => {
+    const scope = { include: ["erp.invoices", "chat.*"], exclude: ["chat.fs.*"] };
+    const part = await pair.dumpSource(undefined, { scope });
+    const from = manifestFor(part.summary).to;
+    await pair.client.db("erp").collection<{ _id: number }>("invoices").insertOne({ _id: 9_000 });
+    await pair.client.db("erp").collection("customers").drop();
+    await pair.client.db("chat").collection("later").insertOne({ n: 1 });
+    await pair.client.db("chat").collection("fs.files").deleteMany({});
+    await pair.client
+      .db("admin")
+      .command({ appendOplogNote: 1, data: {} }, { writeConcern: { w: "majority" } } as never);
+    const slice = await takeChanges(pair.sourceUri, from);
+    const changes = { items: toRestoreItems(slice.items), until: slice.summary.to };
+    await pair.restoreTarget(part, { changes });
+    const names = ["erp.invoices", "chat.messages", "chat.later"];
+    const now = renamed(await judge(pair.sourceUri), (name) => (names.includes(name) ? name : undefined));
+    expect(Object.keys(now)).toHaveLength(3);
+    expect(await judge(pair.targetUri)).toEqual({ ...before, ...now });
   });
 
   it.each<[string, RestoreScope, RegExp]>([

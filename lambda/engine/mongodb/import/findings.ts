@@ -1,13 +1,15 @@
 import { IntegrityError, RefusedError } from "../../model/errors.ts";
 import type { NamespaceFingerprint } from "../../model/fingerprint.ts";
+import { quotePattern } from "../../model/pattern.ts";
 import { positionOf } from "../../model/position.ts";
+import type { DumpScope } from "../../model/scope.ts";
 import type { DumpSummary, ExternalHints } from "../../sources/source.ts";
 import type { ContentHash } from "../../stream/content-hash.ts";
 import { findElement, readText } from "../bson.ts";
 import { isCompared, makeFingerprint, storageOf } from "../fingerprint-live.ts";
 import type { Listed } from "../list-namespaces.ts";
 import { decodeMetadata } from "../metadata.ts";
-import { isServerVersion, isUsers, metadataItem, type Namespace, nameOf } from "../names.ts";
+import { isServerVersion, isUsers, metadataItem, type Namespace, nameOf, parseNamespace } from "../names.ts";
 import { type OplogTime, readEntry, readTime } from "../oplog.ts";
 import type { RawDriver } from "../raw-driver.ts";
 import { checkRestorable } from "../restorable.ts";
@@ -21,6 +23,8 @@ export interface ImportTools {
   newContent(): ContentHash;
 }
 
+/** A scope that would list more names takes their databases. */
+const LISTED_NAMES_LIMIT = 200;
 /** Extended JSON 1, as tools before 4.2 write it; in version 2 an object follows. */
 const OLD_BINARY = /"\$binary"\s*:\s*"/;
 /** A dump for one database has the users and roles of that database under names of this start. */
@@ -47,6 +51,8 @@ export class Findings {
   readonly #touched = new TouchedNamespaces();
   #last: OplogTime | undefined;
   #hasOplog = false;
+  /** A dump of everything has the server's own version document like any collection, with metadata. */
+  #isWhole = false;
   #featureCompatibility: string | undefined;
 
   constructor(tools: ImportTools) {
@@ -60,6 +66,7 @@ export class Findings {
     const listed = decodeMetadata(this.#tools.driver.BSON, bytes, place, namespace);
     checkRestorable([listed]);
     const item = metadataItem(listed.namespace);
+    if (isServerVersion(listed.namespace) && metadata !== undefined) this.#isWhole = true;
     if (this.#definitions.has(item))
       throw new IntegrityError("MALFORMED", `${place} defines ${nameOf(namespace)} for the second time.`);
     const definition = { item, bytes, listed };
@@ -100,6 +107,8 @@ export class Findings {
     const sorted = Object.entries(this.#fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       fingerprint: Object.fromEntries(sorted),
+      // The tools read an oplog only with all of a server.
+      ...(this.#isWhole || this.#hasOplog ? {} : { scope: scopeOf(listed) }),
       ...(this.#hasOplog && { endState: { touched: this.#touched.names(listed), fingerprint: {} } }),
       to,
       versions: {
@@ -121,6 +130,16 @@ export class Findings {
       if (readText(document, findElement(document, "_id")) === "featureCompatibilityVersion")
         this.#featureCompatibility = readText(document, findElement(document, "version"));
   }
+}
+
+/** The scope of a dump of some databases or collections: such a backup is used only by whoever names it. */
+function scopeOf(listed: readonly Listed[]): DumpScope {
+  const isOfServer = ({ namespace }: Listed) => isUsers(namespace) || isServerVersion(namespace);
+  const names = listed.filter((one) => !isOfServer(one)).map(({ namespace }) => nameOf(namespace));
+  const databases = new Set(names.map((name) => `${quotePattern(parseNamespace(name).database)}.*`));
+  const include = names.length > LISTED_NAMES_LIMIT ? [...databases] : names.map(quotePattern).sort();
+  const users = listed.some(({ namespace }) => isUsers(namespace)) ? "include" : "exclude";
+  return include.length === 0 ? { users } : { include, users };
 }
 
 function* split(bytes: Buffer, ends: readonly number[]): Generator<Buffer> {
