@@ -1,3 +1,4 @@
+import { runLawsOnOthers } from "./check-lib/mongodb-versions.ts";
 import { type Outcome, printOutcome, printTable, saveOutcomes } from "./check-lib/outcome.ts";
 import { runQuickChecks } from "./check-lib/quick-checks.ts";
 import { runProjects } from "./check-lib/run-projects.ts";
@@ -12,5 +13,10 @@ for (const project of SERVER_PROJECTS) {
   done.forEach(printOutcome);
   outcomes.push(...done);
 }
+const others = await runLawsOnOthers(process.env, PROJECT_TIMEOUT_MS);
+others.outcomes.forEach(printOutcome);
+outcomes.push(...others.outcomes);
 saveOutcomes(outcomes);
-process.exitCode = printTable(outcomes) === 0 ? 0 : 1;
+const failed = printTable(outcomes);
+console.log(`\n${others.told}`);
+process.exitCode = failed === 0 ? 0 : 1;

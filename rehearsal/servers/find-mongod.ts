@@ -19,11 +19,18 @@ export function findMongod(environment: NodeJS.ProcessEnv = process.env): Mongod
     environment.MONGOD_PATH ??
     findOnPath("mongod", environment) ??
     (isExecutable(downloaded) ? downloaded : undefined);
-  if (native !== undefined && !native.endsWith(".exe")) return { run: "native", path: native };
-  const windows = native ?? join(CACHE, "mongod", "mongod.exe");
+  return programAt(native ?? join(CACHE, "mongod", "mongod.exe"), environment);
+}
+
+/** How the mongod at `path` is run; undefined where it is not there, or needs a wine that is not there. */
+export function programAt(
+  path: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): MongodProgram | undefined {
+  if (!path.endsWith(".exe")) return { run: "native", path };
   const wine = findOnPath("wine", environment);
-  if (wine === undefined || !existsSync(windows)) return undefined;
-  return { run: "wine", wine, path: windows, prefix: join(CACHE, "wine") };
+  if (wine === undefined || !existsSync(path)) return undefined;
+  return { run: "wine", wine, path, prefix: join(CACHE, "wine") };
 }
 
 function findOnPath(name: string, environment: NodeJS.ProcessEnv): string | undefined {

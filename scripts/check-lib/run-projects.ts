@@ -24,16 +24,27 @@ export interface VitestReport {
   }[];
 }
 
+/** Less than everything: some test files, and what their environment has besides. */
+interface Narrowed {
+  readonly files?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Runs Vitest projects in one process and gives one outcome a project. */
-export async function runProjects(projects: readonly string[], timeoutMs: number): Promise<Outcome[]> {
+export async function runProjects(
+  projects: readonly string[],
+  timeoutMs: number,
+  { files = [], environment = {} }: Narrowed = {},
+): Promise<Outcome[]> {
   const folder = mkdtempSync(join(tmpdir(), "estate-tests-"));
   const file = join(folder, "report.json");
   const chosen = projects.flatMap((project) => ["--project", project]);
   try {
     const result = await runTool(
       "vitest",
-      ["run", ...chosen, "--reporter=json", `--outputFile=${file}`],
+      ["run", ...chosen, "--reporter=json", `--outputFile=${file}`, ...files],
       timeoutMs,
+      environment,
     );
     return judgeProjects(projects, readReport(file), result);
   } finally {

@@ -14,9 +14,19 @@ export interface ToolResult {
 }
 
 /** Runs a tool of node_modules in the project's root, without a stdin. It is killed after `timeoutMs`. */
-export function runTool(tool: string, parameters: readonly string[], timeoutMs: number): Promise<ToolResult> {
+export function runTool(
+  tool: string,
+  parameters: readonly string[],
+  timeoutMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ToolResult> {
   const startedAt = performance.now();
-  const env = { ...process.env, PATH: `${TOOLS}${delimiter}${process.env.PATH}`, NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    PATH: `${TOOLS}${delimiter}${process.env.PATH}`,
+    NO_COLOR: "1",
+    ...environment,
+  };
   // Vitest and npm force colours on when they find this one, whatever NO_COLOR says.
   Reflect.deleteProperty(env, "FORCE_COLOR");
   const child = spawn(join(TOOLS, tool), parameters, {

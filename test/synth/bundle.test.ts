@@ -38,3 +38,10 @@ test("the same estate gives the same bytes, wherever they are put; another estat
   expect(bytes("demo", "one")).toBe(bytes("demo", "two"));
   expect(bytes("other", "three")).not.toBe(bytes("demo", "one"));
 });
+
+test("the bundles hold what the driver asks for only when it goes through a SOCKS5 server", () => {
+  const out = mkdtempSync(join(tmpdir(), "bundle-"));
+  const { workerFile, handlersFolder } = bundleWorkers(makeEstate(), process.cwd(), out);
+  for (const file of [workerFile, join(handlersFolder, "index.mjs")])
+    expect(readFileSync(file, "utf8")).toMatch(/node_modules\/socks\/build\/index\.js/);
+});

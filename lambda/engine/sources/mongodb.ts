@@ -15,6 +15,7 @@ export const mongodb: Source<MongodbConfig> = {
       "users and roles",
       "one moment, by the oplog that was written meanwhile; slices of it bring any second back",
       "dumps of mongodump, imported",
+      "replica sets of several members, read from a secondary that is fresh enough, all through one SSH connection",
     ],
     leavesOut: [
       "a standalone server keeps no oplog: its dump is as long as it took, and there are no slices",
