@@ -19,6 +19,7 @@ export const mongodb: Source<MongodbConfig> = {
     ],
     leavesOut: [
       "a standalone server keeps no oplog: its dump is as long as it took, and there are no slices",
+      "users and roles between two full backups: slices do not bring their changes back",
       "sharded clusters; the databases `config` and `local`",
     ],
   },
