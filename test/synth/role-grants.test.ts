@@ -17,7 +17,10 @@ describe("what a role may do by its configuration", () => {
   });
 
   test("the secret of who restores is for the restorer alone", () => {
-    const config = { passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" };
+    const config = {
+      ...{ passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" },
+      ...{ restoreReplayPasswordSecret: "demo/restore-log", restoreCertificateSecret: "demo/restore-key" },
+    };
     const estate = makeEstate({ sources: { a: { kind: "x", compute: "lambda", config } } });
     const granted = (role: "writer" | "restorer") =>
       JSON.stringify(roleGrants(role, estate, {} as EstateStores));
