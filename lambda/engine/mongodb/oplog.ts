@@ -196,8 +196,8 @@ export interface Touch {
 export function* listTouches(entry: Entry): Generator<Touch> {
   if (entry.kind === "n") return;
   if (entry.kind === "c") return yield* listTouchesOfCommand(entry);
-  const view = isViews(parseNamespace(entry.namespace)) ? readView(entry) : undefined;
-  if (view !== undefined) yield { namespace: view, definition: true };
+  const defined = readDefined(entry);
+  if (defined !== undefined) yield { namespace: defined, definition: true };
   else if (isReplayed(entry.namespace)) yield { namespace: entry.namespace, definition: false };
 }
 
@@ -217,10 +217,12 @@ function* listTouchesOfCommand(entry: Entry): Generator<Touch> {
   for (const namespace of namespaces) if (isReplayed(namespace)) yield { namespace, definition: true };
 }
 
-/** The view, by its full name, that a write to `<database>.system.views` is about. */
-function readView(entry: Entry): string | undefined {
+/** The namespace that a write to `<database>.system.views`, or to `system.indexes` before 4.2, defines. */
+function readDefined(entry: Entry): string | undefined {
+  const place = parseNamespace(entry.namespace);
+  const field = isViews(place) ? "_id" : place.collection === "system.indexes" ? "ns" : undefined;
   const object = embedded(entry, "o");
-  return readText(object, findElement(object, "_id"));
+  return field && readText(object, findElement(object, field));
 }
 
 /** The database whose views all go away by this entry, or undefined. */

@@ -129,7 +129,7 @@ const { Timestamp, Long, UUID } = BSON;
 const ledger = () => shop().collection<{ readonly _id: number; readonly [name: string]: unknown }>("ledger");
 
 /** Replays made-up entries, one a second, onto a backup of the source. */
-async function replayEntries(entries: readonly Document[]): Promise<Document[]> {
+async function replayEntries(entries: readonly Document[]) {
   const taken = await pair.dumpSource();
   const base = Number(taken.summary.to.log?.split(":")[0]);
   const bytes = entries.map((entry, n) =>
@@ -137,8 +137,9 @@ async function replayEntries(entries: readonly Document[]): Promise<Document[]> 
   );
   const items = toRestoreItems(new Map([["dump/oplog.bson", Buffer.concat(bytes)]]));
   const until = positionOf({ seconds: base + entries.length, ordinal: 1 });
-  await pair.restoreTarget(taken, { changes: { items, until } });
-  return await openTarget((db) => db.collection<Document>("ledger").find().sort({ _id: 1 }).toArray());
+  const { changed } = await pair.restoreTarget(taken, { changes: { items, until } });
+  const read = (db: Db) => db.collection<Document>("ledger").find().sort({ _id: 1 }).toArray();
+  return { changed, documents: await openTarget(read) };
 }
 
 async function openTarget<Result>(read: (db: Db) => Promise<Result>): Promise<Result> {
@@ -177,8 +178,8 @@ describe("entries made by hand, as other servers write them", () => {
       { ...put(5), lsid: undefined },
       commit(1),
     ];
-    expect(ids(await replayEntries(entries))).toEqual([0, 5, 11, 12, 13]);
-    expect(ids(await replayEntries(entries.slice(0, -1)))).toEqual([0, 5]);
+    expect(ids((await replayEntries(entries)).documents)).toEqual([0, 5, 11, 12, 13]);
+    expect(ids((await replayEntries(entries.slice(0, -1))).documents)).toEqual([0, 5]);
   });
 
   it("updates of version 1, of servers before 5.0, and no-ops beside them", async () => {
@@ -187,7 +188,7 @@ describe("entries made by hand, as other servers write them", () => {
       { _id: 2, gone: true },
     ]);
     const update = (o: Document, id: number) => ({ op: "u", ns: "shop.ledger", o, o2: { _id: id } });
-    const got = await replayEntries([
+    const { documents: got } = await replayEntries([
       { op: "n", ns: "", o: { msg: "periodic noop" } },
       update({ $v: 1, $set: { a: 2, "list.1": 9, "deep.er": true } }, 1),
       update({ $set: { b: 1 }, $unset: { gone: true } }, 2),
@@ -204,7 +205,8 @@ describe("entries made by hand, as other servers write them", () => {
   it("an index as a document, of servers before 4.2", async () => {
     await ledger().insertOne({ _id: 1 });
     const o = { v: 2, key: { a: 1 }, name: "a_1", ns: "shop.ledger", unique: true };
-    await replayEntries([{ op: "i", ns: "shop.system.indexes", o }]);
+    const { changed } = await replayEntries([{ op: "i", ns: "shop.system.indexes", o }]);
+    expect(changed).toEqual(["shop.ledger"]);
     const indexes = await openTarget((db) => db.collection("ledger").listIndexes().toArray());
     expect(indexes).toMatchObject([{ name: "_id_" }, { name: "a_1", unique: true, key: { a: 1 } }]);
   });
