@@ -3,8 +3,16 @@ import { RefusedError } from "../../model/errors.ts";
 import { formatLogTime } from "../../model/position.ts";
 import { refuseScope, type ScopeMap } from "../../model/scope.ts";
 import { findElement, readText } from "../bson.ts";
-import { nameOf, ownerOf, parseNamespace } from "../names.ts";
-import { type Entry, embedded, isReplayed, readCommand, readNested, readTime } from "../oplog.ts";
+import { parseNamespace } from "../names.ts";
+import {
+  type Entry,
+  embedded,
+  fingerprintName,
+  isReplayed,
+  readCommand,
+  readNested,
+  readTime,
+} from "../oplog.ts";
 import {
   asBuckets,
   makeDrop,
@@ -79,7 +87,7 @@ export class ScopedLog {
   /** Where a namespace of the log goes, buckets with their time series; undefined for what is left out. */
   #targetOf(namespace: string): string | undefined {
     if (!isReplayed(namespace)) return undefined;
-    const name = nameOf(ownerOf(parseNamespace(namespace)));
+    const name = fingerprintName(namespace);
     this.names.add(name);
     const target = this.#map.isSelected(name) ? this.#map.targetOf(name) : this.#strangers.get(name)?.keptAs;
     if (target === undefined) return undefined;
@@ -114,13 +122,14 @@ export class ScopedLog {
   }
 
   #noteBirth(namespace: string): void {
-    if (this.#map.isSelected(nameOf(ownerOf(parseNamespace(namespace))))) return;
+    const name = fingerprintName(namespace);
+    if (this.#map.isSelected(name)) return;
     this.#births += 1;
-    this.#strangers.set(namespace, { birth: this.#births, keptAs: this.#followed.get(this.#births) });
+    this.#strangers.set(name, { birth: this.#births, keptAs: this.#followed.get(this.#births) });
   }
 
   #forget(namespace: string): void {
-    const name = nameOf(ownerOf(parseNamespace(namespace)));
+    const name = fingerprintName(namespace);
     this.#known.delete(name);
     this.#views.delete(name);
     this.#strangers.delete(name);
@@ -131,13 +140,13 @@ export class ScopedLog {
     const [from = "", to = ""] = ["renameCollection", "to"].map((name) =>
       readText(object, findElement(object, name)),
     );
-    const stranger = this.#strangers.get(from);
+    const stranger = this.#strangers.get(fingerprintName(from));
     if (this.#isIn(to) && !this.#isIn(from)) this.#comeIn(entry, from, to, stranger);
     const kept = this.#targetOf(from);
     this.#forget(from);
     const target = this.#targetOf(to);
     if (!this.#isIn(to)) this.#forget(to);
-    if (stranger !== undefined && !this.#isIn(to)) this.#strangers.set(to, stranger);
+    if (stranger !== undefined && !this.#isIn(to)) this.#strangers.set(fingerprintName(to), stranger);
     if (kept === undefined) return [];
     if (target !== undefined) return [moveRename(entry, kept, target)];
     // A followed stranger keeps the name that it has on the target.
@@ -145,12 +154,12 @@ export class ScopedLog {
   }
 
   #isIn(namespace: string): boolean {
-    return isReplayed(namespace) && this.#map.isSelected(nameOf(ownerOf(parseNamespace(namespace))));
+    return isReplayed(namespace) && this.#map.isSelected(fingerprintName(namespace));
   }
 
   #comeIn(entry: Entry, from: string, to: string, stranger: Stranger | undefined): void {
     if (stranger === undefined) throw cameIn(entry, from, to);
-    const { database } = parseNamespace(this.#map.targetOf(to));
+    const { database } = parseNamespace(this.#map.targetOf(fingerprintName(to)));
     const digest = createHash("sha256").update(`${from} ${stranger.birth}`).digest("hex");
     this.toFollow.set(stranger.birth, `${database}.tmp_recovering_${digest.slice(0, DIGEST_LENGTH)}`);
   }
