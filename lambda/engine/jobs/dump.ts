@@ -55,6 +55,7 @@ export async function dump(
   const artifacts = await mapParallel(reading.items, UPLOADS_AT_ONCE, signal, store);
   const summary = await reading.summary();
   throwIfAborted(signal);
+  for (const note of summary.notes ?? []) services.log.info(`The dump of ${source} notes`, { note });
   const manifest = makeManifest(request, backupId, startedAt, lifetimes, artifacts, summary, services);
   return await seal(request, manifest, services, signal);
 }

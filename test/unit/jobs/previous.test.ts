@@ -30,7 +30,10 @@ function thriftySource(offers: DumpOptions[]): Source {
         offers.push(options);
         return {
           items: items(options),
-          summary: async () => ({ fingerprint: {}, to: { at: "2026-11-23T23:30:00.000Z" }, versions: {} }),
+          summary: async () => ({
+            ...{ fingerprint: {}, to: { at: "2026-11-23T23:30:00.000Z" }, versions: {} },
+            notes: ["db3 is 240 s behind"],
+          }),
         };
       },
       [Symbol.asyncDispose]: async () => {},
@@ -128,5 +131,13 @@ describe("a dump that builds upon the backup before it", () => {
       lockedUntil: new Date(daily.lockedUntil),
     });
     expect(reusedFrom(await back("daily"))).toEqual([undefined, undefined]);
+  });
+});
+
+describe("what a source notes of its dump", () => {
+  it("is told to the operator in the log", async () => {
+    const { world, back } = thriftyWorld();
+    await back("daily");
+    expect(world.lines.join("\n")).toContain("db3 is 240 s behind");
   });
 });
