@@ -12,6 +12,7 @@ import { runRecoveryStep } from "../../lambda/engine/jobs/recover/run-step.ts";
 import { makeSafetyBackup } from "../../lambda/engine/jobs/recover/safety-backup.ts";
 import { parseRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
 import type { RecoveryPlan, Request } from "../../lambda/engine/model/requests.ts";
+import type { DumpScope } from "../../lambda/engine/model/scope.ts";
 import type { Source } from "../../lambda/engine/sources/source.ts";
 import { executionArn, type JobWorld, makeJobWorld, NEVER } from "./job-world.ts";
 
@@ -76,13 +77,13 @@ export async function backedUpWorld(
   return { world: wrapped, backup, host: state };
 }
 
-export async function backUp(world: JobWorld, name: string) {
+export async function backUp(world: JobWorld, name: string, scope?: DumpScope) {
   const execution = { executionArn: executionArn(name), startedAt: world.clock.now().toISOString() };
   const claimed = await claim({ job: "claim", cadence: "manual", execution }, world.services, NEVER);
   if (claimed.outcome !== "claimed") throw new Error(`expected a claim, got ${claimed.outcome}`);
   const { run } = claimed;
   const { backup } = await dump(
-    { job: "dump", run, source: "ledger", drillDue: true },
+    { job: "dump", run: { ...run, ...(scope && { scope }) }, source: "ledger", drillDue: true },
     world.services,
     NEVER,
   );

@@ -70,3 +70,13 @@ it("a source that only grew is recovered from its newest backup without a warnin
   expect(made.backup).toEqual(newest);
   expect(made.text).not.toContain("WARNING");
 });
+
+it("a part of the source is neither recovered unless it is named, nor taken for ruins when it is", async () => {
+  const { world, backup: whole } = await backedUpWorld();
+  world.clock.advance(HOUR_MS);
+  const part = await backUp(world, "part", { include: ["erp.customers"] });
+  expect((await planned(world, {})).backup).toEqual(whole);
+  const named = await planned(world, { backupId: part.backupId });
+  expect(named.backup).toEqual(part);
+  expect(named.text).not.toContain("WARNING");
+});

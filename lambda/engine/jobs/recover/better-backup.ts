@@ -27,6 +27,8 @@ export async function findBetterBackup(
   services: Services,
   signal: AbortSignal,
 ): Promise<BetterBackup | undefined> {
+  // A part holds less than the whole, and nobody takes it for that.
+  if (chosen.manifest.scope !== undefined) return undefined;
   const query = {
     source: chosen.ref.source,
     cadences: FULL_CADENCES,
