@@ -28,13 +28,23 @@ export function encodeMetadata(bson: Bson, listed: Listed): Uint8Array {
 
 function encodeExactly(bson: Bson, document: Buffer, namespace: Namespace): string {
   const name = nameOf(namespace);
-  const text = toExtendedJson(bson, document);
-  if (fromExtendedJson(bson, text, name).equals(document)) return text;
+  const text = tryEncode(bson, document);
+  if (text !== undefined && fromExtendedJson(bson, text, name).equals(document)) return text;
+  const shown = (text ?? document.toString("latin1")).slice(0, 200);
   throw new SourceError(
     "UNHEALTHY",
-    `${name} has options or an index that a backup cannot hold exactly: ${text.slice(0, 200)}. Define it anew with other values, then run again.`,
+    `${name} has options or an index that a backup cannot hold exactly: ${shown}. Define it anew with other values, then run again.`,
     { facts: { namespace: name } },
   );
+}
+
+/** Undefined for what JSON cannot hold, such as a text that is no UTF-8. */
+function tryEncode(bson: Bson, document: Buffer): string | undefined {
+  try {
+    return toExtendedJson(bson, document);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The inverse. Throws `IntegrityError` MALFORMED that names the item. */

@@ -34,7 +34,7 @@ export async function* splitDocuments(
   let pendingBytes = 0;
   let wantedBytes = limits.bytes;
   let takenBytes = 0;
-  let position = 0;
+  let place: Place = { position: 0, documents: 0 };
   try {
     for await (const chunk of item.open()) {
       throwIfAborted(signal);
@@ -46,14 +46,14 @@ export async function* splitDocuments(
       pendingBytes += chunk.length;
       if (pendingBytes < wantedBytes) continue;
       const bytes = Buffer.concat(pending, pendingBytes);
-      const { batches, used } = cut(bytes, limits, item.name, position);
+      const { batches, used } = cut(bytes, limits, item.name, place);
       budget?.give(takenBytes - used);
       takenBytes = used;
       for (const batch of batches) {
         takenBytes -= batch.bytes.length;
         yield batch;
       }
-      position += used;
+      place = moveOn(place, used, batches);
       const rest = bytes.subarray(used);
       pending = [rest];
       pendingBytes = rest.length;
@@ -61,8 +61,8 @@ export async function* splitDocuments(
       wantedBytes = Math.max(limits.bytes, rest.length < 4 ? 0 : rest.readInt32LE(0));
     }
     const rest = Buffer.concat(pending, pendingBytes);
-    const { batches, used } = cut(rest, limits, item.name, position);
-    checkComplete(item, position, used, rest.length);
+    const { batches, used } = cut(rest, limits, item.name, place);
+    checkComplete(item, moveOn(place, used, batches), rest.length - used);
     budget?.give(takenBytes - used);
     takenBytes = used;
     for (const batch of batches) {
@@ -74,27 +74,42 @@ export async function* splitDocuments(
   }
 }
 
-/** Cuts whole documents off `bytes`; `position` is where these stand in the item. */
+/** How far an item was read: bytes, and whole documents. */
+interface Place {
+  readonly position: number;
+  readonly documents: number;
+}
+
+function moveOn({ position, documents }: Place, bytes: number, batches: readonly DocumentBatch[]): Place {
+  return {
+    position: position + bytes,
+    documents: batches.reduce((sum, { ends }) => sum + ends.length, documents),
+  };
+}
+
+/** Cuts whole documents off `bytes`; `place` is where these stand in the item. */
 function cut(
   bytes: Buffer,
   limits: BatchLimits,
   name: string,
-  position: number,
+  place: Place,
 ): { batches: DocumentBatch[]; used: number } {
   const batches: DocumentBatch[] = [];
   let start = 0;
   let at = 0;
   let ends: number[] = [];
+  let { documents } = place;
   const close = () => {
     if (ends.length > 0) batches.push({ bytes: bytes.subarray(start, at), ends });
     start = at;
     ends = [];
   };
   while (at + 4 <= bytes.length) {
-    const size = readDocumentSize(bytes, at, `${name} at byte ${position + at}`);
+    const size = readDocumentSize(bytes, at, describe(name, place.position + at, documents + 1));
     if (at + size > bytes.length) break;
-    if (bytes[at + size - 1] !== 0) throw unended(name, position + at);
+    if (bytes[at + size - 1] !== 0) throw unended(name, place.position + at, documents + 1);
     at += size;
+    documents += 1;
     ends.push(at - start);
     if (ends.length >= limits.documents || at - start >= limits.bytes) close();
   }
@@ -102,11 +117,14 @@ function cut(
   return { batches, used: at };
 }
 
-function checkComplete(item: RestoreItem, position: number, used: number, rest: number): void {
+/** `place` is the end of the last whole document, behind which `rest` bytes follow. */
+function checkComplete(item: RestoreItem, { position, documents }: Place, rest: number): void {
   const got = position + rest;
-  if (used === rest && got === item.plainBytes) return;
+  if (rest === 0 && got === item.plainBytes) return;
   const where =
-    used === rest ? "between two documents" : `inside the document that starts at byte ${position + used}`;
+    rest === 0
+      ? `between two documents, after ${documents} of them`
+      : `inside document ${documents + 1}, which starts at byte ${position}`;
   const code = got > item.plainBytes ? "TRAILING_BYTES" : "STREAM_TRUNCATED";
   throw new IntegrityError(
     code,
@@ -115,11 +133,16 @@ function checkComplete(item: RestoreItem, position: number, used: number, rest: 
   );
 }
 
-function unended(name: string, at: number): IntegrityError {
+/** Documents count from 1. */
+function describe(name: string, at: number, document: number): string {
+  return `${name} at byte ${at} (document ${document})`;
+}
+
+function unended(name: string, at: number, document: number): IntegrityError {
   return new IntegrityError(
     "MALFORMED",
-    `The document at byte ${at} of ${name} does not end where its length says. Do not use this backup; take another one.`,
-    { facts: { item: name, at } },
+    `${describe(name, at, document)} does not end where its length says. Do not use this backup; take another one.`,
+    { facts: { item: name, at, document } },
   );
 }
 
