@@ -1,6 +1,9 @@
 import { CADENCES } from "../lambda/engine/model/cadence.ts";
+import { placeInLog } from "../lambda/engine/model/chain.ts";
+import type { Manifest } from "../lambda/engine/model/manifest.ts";
 import { findNewestVerified } from "../lambda/engine/vault/catalog-reader.ts";
 import type { Vault } from "../lambda/engine/vault/vault.ts";
+import { mayKeepLog } from "../lib/config/keeps-log.ts";
 import { loadEstate } from "../lib/config/load-estate.ts";
 import { ageOf, findSources } from "./backups.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -23,6 +26,8 @@ interface SourceStatus {
   readonly slices?: number;
   readonly rpoSeconds: number;
   readonly broken: readonly string[];
+  /** What would bring the objective closer. */
+  readonly note?: string;
 }
 
 /** Prints the newest verified backup of every source against the RPO; exit code 3 when a source misses it. */
@@ -34,6 +39,7 @@ export async function showStatus(options: StatusOptions, world: CliWorld): Promi
   const statuses: SourceStatus[] = [];
   for (const source of sources) statuses.push(await judgeSource(vault, source, rpoSeconds, world));
   for (const message of statuses.flatMap(({ broken }) => broken)) world.tell(message);
+  for (const { note } of statuses) if (note !== undefined) world.tell(note);
   world.print(options.json ? formatJson(statuses) : asTable(statuses));
   if (statuses.length === 0 || statuses.some(({ state }) => state !== "met")) world.exitWith(EXIT.notMet);
 }
@@ -53,7 +59,15 @@ async function judgeSource(
   const ageSeconds = reach ? Math.max(0, (now.getTime() - Date.parse(reach.to)) / 1000) : ageOf(backup, now);
   const state = ageSeconds <= rpoSeconds ? "met" : "missed";
   const slices = reach?.slices ?? 0;
-  return { source, state, backupId: backup.ref.backupId, ageSeconds, slices, rpoSeconds, broken: messages };
+  const { backupId } = backup.ref;
+  const note = noteOf(source, backup.manifest);
+  return { source, state, backupId, ageSeconds, slices, rpoSeconds, broken: messages, ...(note && { note }) };
+}
+
+/** Of a backup without a place in a log, where its kind may have one. */
+function noteOf(source: string, manifest: Manifest): string | undefined {
+  if (!mayKeepLog(manifest.kind) || placeInLog(manifest) !== undefined) return undefined;
+  return `${source}: the newest verified backup has no place in a log, so no slices extend it, and it is as old as it is. A standalone server keeps no log; make it a replica set of one member (docs/host.md).`;
 }
 
 function asTable(statuses: readonly SourceStatus[]): string {

@@ -44,7 +44,8 @@ export async function dump(
   );
   using progress = trackProgress(`dump of ${source}`, services.log);
   await using opened = await openSource(source, "read", services, progress, signal);
-  const previous = await findPrevious(source, opened.source.needs, lifetimes.manifest, services, signal);
+  const builder = { needs: opened.source.needs, keepsLog: opened.session.changes !== undefined };
+  const previous = await findPrevious(source, builder, lifetimes.manifest, services, signal);
   const proof = request.drillDue ? "end-state" : "as-read";
   const { scope } = run;
   const reading = opened.session.dump({ proof, ...(previous && { previous }), ...(scope && { scope }) });

@@ -19,12 +19,12 @@ const ENOUGH_SHARE = 0.5;
  */
 export async function findPrevious(
   source: string,
-  needs: SourceNeeds,
+  { needs, keepsLog }: { readonly needs: SourceNeeds; readonly keepsLog: boolean },
   lifetime: Lifetime,
   services: Services,
   signal: AbortSignal,
 ): Promise<PreviousBackup | undefined> {
-  if (needs.reuse === undefined) return undefined;
+  if (needs.reuse === undefined || (keepsLog && needs.reuse.only === "without-log")) return undefined;
   const query = { source, cadences: readableCadences(services), newestPerCadence: NEWEST_PER_CADENCE };
   const found: Candidate[] = [];
   for await (const entry of walkCatalog(services.vault, query, signal)) {
@@ -43,8 +43,15 @@ export async function findPrevious(
 
 /** The artifact of an earlier backup as the new manifest refers to it; it says who stored it first. */
 export function takeOver({ name, reuse }: ReusedItem, previous: PreviousBackup | undefined): Artifact {
-  invariant(previous?.reusable.get(reuse.name)?.key === reuse.key, `${name} may not be taken over`);
+  const offered = previous?.reusable.get(reusableName(reuse));
+  const same = offered?.key === reuse.key && offered.versionId === reuse.versionId;
+  invariant(previous !== undefined && same, `${name} may not be taken over`);
   return { ...reuse, name, reuse: reuse.reuse ?? previous.manifest.backupId };
+}
+
+/** One of several parts is no item by itself, and not found by the item's name. */
+function reusableName({ name, part }: Artifact): string {
+  return part === undefined ? name : `${name} part ${part}`;
 }
 
 interface Candidate {
@@ -61,12 +68,10 @@ function readableCadences({ estate }: Services): Cadence[] {
 }
 
 function toCandidate(manifest: Manifest, lifetime: Lifetime): Candidate {
-  // One of several parts is no item by itself.
-  const whole = manifest.artifacts.filter(({ part }) => part === undefined);
-  const usable = whole.filter((artifact) => isLongLived(artifact, lifetime));
+  const usable = manifest.artifacts.filter((artifact) => isLongLived(artifact, lifetime));
   return {
     manifest,
-    reusable: new Map(usable.map((artifact) => [artifact.name, artifact])),
+    reusable: new Map(usable.map((artifact) => [reusableName(artifact), artifact])),
     bytes: usable.reduce((sum, { plainBytes }) => sum + plainBytes, 0),
   };
 }

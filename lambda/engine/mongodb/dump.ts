@@ -2,7 +2,7 @@ import { invariant } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Position } from "../model/manifest.ts";
 import { positionOf } from "../model/position.ts";
-import type { Dump, DumpOptions, DumpSummary, StoredItem } from "../sources/source.ts";
+import type { Dump, DumpItem, DumpOptions, DumpSummary, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { readEndState } from "./end-state.ts";
@@ -27,6 +27,7 @@ import {
 import { readRange, readRaw } from "./read-raw.ts";
 import { DumpPart } from "./scope/dump-part.ts";
 import { TouchedNamespaces } from "./touched.ts";
+import { findUnchanged } from "./unchanged.ts";
 
 const PART_BYTES = 256 * 1024 * 1024;
 
@@ -47,7 +48,7 @@ interface ReadData {
 
 /** A dump in progress, in the directory layout of mongodump. One at a time may be read from it; items several. */
 export class MongodbDump implements Dump {
-  readonly items: AsyncIterable<StoredItem>;
+  readonly items: AsyncIterable<DumpItem>;
   readonly #tools: DumpTools;
   readonly #options: DumpOptions;
   readonly #fingerprint: Record<string, NamespaceFingerprint> = {};
@@ -81,7 +82,7 @@ export class MongodbDump implements Dump {
     return { ...summary, endState };
   }
 
-  async *#makeItems(): AsyncGenerator<StoredItem> {
+  async *#makeItems(): AsyncGenerator<DumpItem> {
     const { connection, versions } = this.#tools;
     const from = (await hasOplog(connection)) ? await findStart(connection) : undefined;
     this.#part = new DumpPart(this.#options.scope, await listNamespaces(connection));
@@ -90,7 +91,12 @@ export class MongodbDump implements Dump {
     for (const listed of this.#part.listed) {
       yield this.#small(metadataItem(listed.namespace), encodeMetadata(connection.driver.BSON, listed));
       const storage = storageOf(listed);
-      if (storage !== undefined) yield* this.#dataItems(listed, storage);
+      // A log that is replayed onto what was stored must have begun before it was read.
+      const unchanged = from ? undefined : await findUnchanged(this.#tools, listed, this.#options.previous);
+      if (unchanged !== undefined) {
+        await this.#note(listed, unchanged.content);
+        yield* unchanged.items;
+      } else if (storage !== undefined) yield* this.#dataItems(listed, storage);
       else await this.#note(listed, this.#tools.newContent());
     }
     await this.#allRead();

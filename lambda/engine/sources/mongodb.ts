@@ -18,7 +18,7 @@ export const mongodb: Source<MongodbConfig> = {
       "replica sets of several members, read from a secondary that is fresh enough, all through one SSH connection",
     ],
     leavesOut: [
-      "a standalone server keeps no oplog: its dump is as long as it took, and there are no slices",
+      "a standalone server keeps no oplog: its dump is as long as it took, and there are no slices; collections that did not change are not stored again",
       "users and roles between two full backups: slices do not bring their changes back",
       "sharded clusters; the databases `config` and `local`",
     ],
@@ -27,6 +27,7 @@ export const mongodb: Source<MongodbConfig> = {
   needs: {
     compute: "fargate",
     keepsLog: true,
+    reuse: { only: "without-log" },
     drill: {
       image: "mongo",
       majors: ["5", "6", "7", "8"],

@@ -119,7 +119,10 @@ export interface ChangesOptions {
 /** The backup that a dump may build upon. */
 export interface PreviousBackup {
   readonly manifest: Manifest;
-  /** Artifacts, by name, that stay locked and there at least as long as the new manifest; all others are stored again. */
+  /**
+   * Artifacts, by name (with ` part <n>` where there are several), that stay locked and there at least as long as the
+   * new manifest; all others are stored again.
+   */
   readonly reusable: ReadonlyMap<string, ArtifactRef>;
   /** Those of its artifacts that the source's `needs.reuse.rereads` means. */
   readonly items: readonly RestoreItem[];
@@ -240,9 +243,9 @@ export interface SourceNeeds {
   readonly drill: DrillServer | "none";
   /**
    * Dumps take over artifacts of an earlier backup. `rereads` begins the names of those that the next dump reads
-   * again; the writer may read no other data.
+   * again; the writer may read no other data. `only`: where the server keeps no log, from which changes could be told.
    */
-  readonly reuse?: { readonly rereads?: string };
+  readonly reuse?: { readonly rereads?: string; readonly only?: "without-log" };
   /** Sessions may have `changes`; without it, no slices are scheduled. */
   readonly keepsLog: boolean;
 }

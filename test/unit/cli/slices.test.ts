@@ -28,6 +28,11 @@ async function store(vault: MemoryVault, manifest: Manifest): Promise<void> {
 /** A verified backup of 03:00, and a slice every 15 minutes until 03:45; the source is asked about at 04:00. */
 async function run(...args: string[]) {
   const vault = new MemoryVault({ now: () => NOW });
+  await storeChain(vault);
+  return runOn(vault, ...args);
+}
+
+async function storeChain(vault: MemoryVault): Promise<void> {
   await store(vault, makeManifest({ backupId: idAt(0), from: at(0), to: at(0) }));
   for (const minutes of [15, 30, 45])
     await store(
@@ -40,19 +45,23 @@ async function run(...args: string[]) {
         to: at(minutes),
       }),
     );
+}
+
+async function runOn(vault: MemoryVault, ...args: string[]) {
   const printed: string[] = [];
+  const told: string[] = [];
   const exitCode = await runCommandLine(args, {
     now: () => NOW,
     signal: NEVER,
     env: { BACKUP_ESTATE_VAULT_BUCKET: "vault" },
     taskRenderer: "silent",
     print: (text) => printed.push(text),
-    tell: () => {},
+    tell: (text) => told.push(text),
     openVault: async () => vault,
     openS3: () => Promise.reject(new Error("no other bucket is asked for here")),
     openStepFunctions: () => Promise.reject(new Error("no machine is asked for here")),
   });
-  return { exitCode, printed: printed.join("\n") };
+  return { exitCode, printed: printed.join("\n"), told };
 }
 
 it("list shows one line for all slices of a source, and each when asked for them", async () => {
@@ -72,4 +81,16 @@ it("status judges the newest moment that slices reach", async () => {
   expect(await run("status", "--rpo-minutes", "14")).toMatchObject({ exitCode: 3 });
   const [status] = JSON.parse((await run("status", "--json")).printed);
   expect(status).toMatchObject({ state: "met", ageSeconds: 900, slices: 3, backupId: idAt(0) });
+});
+
+it("status notes that a source keeps no log, and how it could, unless it does or cannot", async () => {
+  const standalone = new MemoryVault({ now: () => NOW });
+  await store(standalone, makeManifest({ backupId: idAt(0), to: { at: at(0).at } }));
+  const note = expect.stringContaining("mongodb: the newest verified backup has no place in a log");
+  expect((await runOn(standalone, "status")).told).toEqual([note]);
+  expect(JSON.parse((await runOn(standalone, "status", "--json")).printed)).toMatchObject([{ note }]);
+  expect((await run("status")).told).toEqual([]);
+  const other = new MemoryVault({ now: () => NOW });
+  await store(other, makeManifest({ backupId: idAt(0), kind: "http-export", to: { at: at(0).at } }));
+  expect((await runOn(other, "status")).told).toEqual([]);
 });
