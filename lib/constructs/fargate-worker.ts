@@ -11,7 +11,7 @@ import type { IRole, Role } from "aws-cdk-lib/aws-iam";
 import type { ILogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
-import { WORKER_BOOTSTRAP } from "./bootstrap.ts";
+import { WORKER_BOOTSTRAP, WORKER_NODE_FLAGS } from "./bootstrap.ts";
 import { EstateLogs } from "./estate-logs.ts";
 import { workerEnvironment } from "./lambda-worker.ts";
 import type { WorkerRole } from "./role-grants.ts";
@@ -85,7 +85,7 @@ function addWorkerContainer(task: FargateWorker, props: FargateWorkerProps, logG
   return task.addContainer("Worker", {
     containerName: WORKER_CONTAINER,
     image: ContainerImage.fromRegistry(WORKER_IMAGE),
-    entryPoint: ["node", "-e", WORKER_BOOTSTRAP],
+    entryPoint: ["node", ...WORKER_NODE_FLAGS, "-e", WORKER_BOOTSTRAP],
     command: [],
     environment: taskEnvironment(props),
     logging: LogDriver.awsLogs({ logGroup, streamPrefix: WORKER_CONTAINER }),

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -29,16 +29,22 @@ export interface Sshd extends AsyncDisposable {
 export interface SshdOptions {
   /** Options before the key in authorized_keys: `restrict,port-forwarding`. */
   readonly keyOptions?: string;
+  /** Another user than the test's own, which only root may serve. */
+  readonly user?: string;
 }
 
 /** Starts sshd of the Debian package `openssh-server`. */
-export async function startSshd({ keyOptions = "" }: SshdOptions = {}): Promise<Sshd> {
+export async function startSshd({ keyOptions = "", user }: SshdOptions = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), "estate-sshd-"));
   const [login, stranger, own, other] = ["login", "stranger", "host", "other"].map((name) =>
     makeKey(folder, name),
   ) as [Key, Key, Key, Key];
   const port = await freePort();
   writeFileSync(join(folder, "authorized_keys"), `${keyOptions} ${login.public}\n`.trimStart());
+  if (user !== undefined) {
+    chmodSync(folder, 0o711);
+    chmodSync(join(folder, "authorized_keys"), 0o644);
+  }
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
   let child = await launch(folder, port, "host");
   const kill = () => {
@@ -47,7 +53,7 @@ export async function startSshd({ keyOptions = "" }: SshdOptions = {}): Promise<
   const host: EstateHost = {
     address: "127.0.0.1",
     port,
-    user: userInfo().username,
+    user: user ?? userInfo().username,
     hostKey: own.public,
     keySecret: "host-key",
   };
@@ -108,6 +114,7 @@ function configOf(folder: string, port: number, hostKey: "host" | "other"): stri
     "PasswordAuthentication no",
     "KbdInteractiveAuthentication no",
     "AllowTcpForwarding yes",
+    "Subsystem sftp internal-sftp",
     "",
   ].join("\n");
 }

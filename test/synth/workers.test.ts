@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
+import { WORKER_BOOTSTRAP, WORKER_NODE_FLAGS } from "../../lib/constructs/bootstrap.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { makeEstate } from "../support/estate.ts";
 import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";
@@ -71,7 +71,7 @@ describe("tasks", () => {
   test("each runs the bootstrap in a container called worker, which knows the bundle's digest", () => {
     for (const { Family } of definitions) {
       const [worker] = containers(String(Family)).filter(({ Name }) => Name === "worker");
-      expect(worker).toMatchObject({ EntryPoint: ["node", "-e", WORKER_BOOTSTRAP] });
+      expect(worker).toMatchObject({ EntryPoint: ["node", ...WORKER_NODE_FLAGS, "-e", WORKER_BOOTSTRAP] });
       expect(worker?.Environment).toContainEqual({
         Name: "WORKER_ROLE",
         Value: String(Family).split("-")[1],

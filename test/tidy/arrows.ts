@@ -31,13 +31,20 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}sources/`,
-    to: ["mongodb/", "redis/", "http-export/", "stream/", "host/", "model/"].map((folder) => ENGINE + folder),
+    to: ["files/", "mongodb/", "redis/", "http-export/", "stream/", "host/", "model/"].map(
+      (folder) => ENGINE + folder,
+    ),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
   },
   {
     at: `${ENGINE}mongodb/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
+  },
+  {
+    at: `${ENGINE}files/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },
   {
     at: `${ENGINE}http-export/`,

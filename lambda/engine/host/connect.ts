@@ -55,6 +55,8 @@ export async function connect(host: EstateHost, privateKey: string, signal: Abor
   };
   try {
     await waitUntilReady(client, config, signal);
+    // Small requests, such as those of SFTP, would else wait for the answers to those before them: 40 ms each.
+    client.setNoDelay(true);
     return client;
   } catch (error) {
     client.destroy();

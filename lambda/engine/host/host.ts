@@ -1,6 +1,7 @@
 import type { SourceError } from "../model/errors.ts";
 import type { Random } from "../model/ids.ts";
 import type { Address } from "./address.ts";
+import type { FileSystem } from "./file-system.ts";
 
 /** Where a server answers, as seen from the worker. Disposing closes the tunnel, if there is one. */
 export interface Reached extends AsyncDisposable {
@@ -40,4 +41,6 @@ export interface Host extends AsyncDisposable {
   openProxy(random: Random): Promise<SocksProxy>;
   /** Runs a command of the configuration, never one made from input. Output is cut at 64 KiB. */
   run(command: string, signal: AbortSignal): Promise<CommandResult>;
+  /** Its files, by SFTP; missing where nothing is reached by SSH. Throws as `reach` does, and UNSUPPORTED. */
+  files?(): Promise<FileSystem>;
 }

@@ -3,9 +3,12 @@ import type { Random } from "../model/ids.ts";
 import { connect, nameOfHost } from "./connect.ts";
 import { addressOfContainer, inspectCommand } from "./container.ts";
 import { reachDirectly } from "./direct-host.ts";
+import type { FileSystem } from "./file-system.ts";
 import type { CommandResult, Host, Reach, Reached, SocksProxy } from "./host.ts";
 import { openProxy } from "./proxy.ts";
 import { runCommand } from "./run-command.ts";
+import { SftpChannel } from "./sftp-channel.ts";
+import { SftpFileSystem } from "./sftp-file-system.ts";
 import { SshConnection } from "./ssh-connection.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -50,6 +53,10 @@ class SshHost implements Host {
 
   async run(command: string, signal: AbortSignal): Promise<CommandResult> {
     return runCommand(await this.#connected(), command, signal);
+  }
+
+  async files(): Promise<FileSystem> {
+    return new SftpFileSystem(await SftpChannel.open(await this.#connected(), this.#signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,12 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { type SourceError, throwIfAborted } from "../model/errors.ts";
-import { connectionLost, translateExecError, translateForwardError } from "./translate-ssh-error.ts";
+import {
+  connectionLost,
+  translateExecError,
+  translateForwardError,
+  translateSubsystemError,
+} from "./translate-ssh-error.ts";
 
 /** How long the host may take to open one channel. */
 const CHANNEL_TIMEOUT_MS = 30_000;
@@ -48,6 +53,14 @@ export class SshConnection implements AsyncDisposable {
     return this.#openChannel(
       (callback) => this.#client.exec(command, callback),
       (error) => translateExecError(error, command, this.where),
+    );
+  }
+
+  /** Starts a subsystem of sshd. Throws UNSUPPORTED, CONNECTION_LOST. */
+  subsystem(name: string): Promise<ClientChannel> {
+    return this.#openChannel(
+      (callback) => this.#client.subsys(name, callback),
+      (error) => translateSubsystemError(error, name, this.where),
     );
   }
 

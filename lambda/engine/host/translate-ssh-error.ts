@@ -59,6 +59,16 @@ export function translateExecError(error: unknown, command: string, where: strin
   );
 }
 
+/** Of a subsystem that sshd would not start: UNSUPPORTED. */
+export function translateSubsystemError(error: unknown, name: string, where: string): SourceError {
+  const { message } = asFailure(error);
+  return new SourceError(
+    "UNSUPPORTED",
+    `The host ${where} would not start the subsystem ${name}: got "${message}". Add "Subsystem ${name} internal-sftp" to sshd_config, and allow it for the key.`,
+    { facts: { host: where, subsystem: name, got: message }, cause: error },
+  );
+}
+
 /** Of everything that was under way when an established connection ended. */
 export function connectionLost(where: string, cause?: unknown): SourceError {
   const got = cause === undefined ? "the connection closed" : asFailure(cause).message;

@@ -1,3 +1,4 @@
+import { files } from "./files.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
 import { redis } from "./redis.ts";
@@ -8,4 +9,5 @@ export const sources: Readonly<Record<string, Source>> = {
   [mongodb.kind]: mongodb as unknown as Source,
   [httpExport.kind]: httpExport as unknown as Source,
   [redis.kind]: redis as unknown as Source,
+  [files.kind]: files as unknown as Source,
 };

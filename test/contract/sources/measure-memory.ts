@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { WORKER_NODE_FLAGS } from "../../../lib/constructs/bootstrap.ts";
 import type { Opening } from "./sessions.ts";
 import type { Place } from "./world.ts";
 
@@ -23,6 +24,7 @@ export async function measureMemory(
 
 async function runProbe(act: "dump" | "restore", folder: string, opening: Opening): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
+    ...WORKER_NODE_FLAGS,
     PROBE,
     act,
     folder,

@@ -1,4 +1,5 @@
 import type { StartWorld } from "./world.ts";
+import { startFilesWorld } from "./worlds/files.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
 import { startRedisWorld } from "./worlds/redis.ts";
@@ -7,5 +8,6 @@ import { startRedisWorld } from "./worlds/redis.ts";
 export const worlds: Readonly<Record<string, StartWorld>> = {
   mongodb: startMongodbWorld,
   redis: startRedisWorld,
+  files: startFilesWorld,
   "http-export": startHttpExportWorld,
 };

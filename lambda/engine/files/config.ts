@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { readPattern } from "../model/pattern.ts";
+
+const absolute = z
+  .string()
+  .max(4_096)
+  .refine((path) => isAbsolute(path), "an absolute path without .. and without an end /");
+
+/** `estate.yaml` of a source of files. */
+export const filesConfigSchema = z.strictObject({
+  /** What each folder is called in backups, and where it lies on the host. The name is stored; the path may change. */
+  folders: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "1 to 63 lower-case letters, digits and . _ -"),
+      absolute,
+    )
+    .refine((folders) => Object.keys(folders).length > 0, "at least one folder")
+    .refine(
+      (folders) => findNested(Object.values(folders)) === undefined,
+      "folders that do not lie in each other",
+    ),
+  /** Paths that begin with a folder's name, in which `*` stands for anything; a folder means all that is in it. */
+  exclude: z
+    .array(
+      z.string().refine((text) => readPattern(text) !== undefined, "a path in which * stands for anything"),
+    )
+    .max(200)
+    .default([]),
+  /** What the SSH user may not read fails the backup, or is left out and reported. */
+  forbidden: z.enum(["fail", "report"]).default("fail"),
+  /** All folders may be empty although the last backup was not. */
+  mayBecomeEmpty: z.boolean().default(false),
+});
+
+export interface FilesConfig extends z.infer<typeof filesConfigSchema> {
+  /** The folder of a drill: backups go below it by their names, and all that is there is what was restored. */
+  readonly scratchFolder?: string;
+}
+
+function isAbsolute(path: string): boolean {
+  if (!path.startsWith("/") || path === "/" || path.endsWith("/") || path.includes("\0")) return false;
+  return path
+    .slice(1)
+    .split("/")
+    .every((name) => name !== "" && name !== "." && name !== "..");
+}
+
+function findNested(paths: readonly string[]): string | undefined {
+  return paths.find((path, index) =>
+    paths.some((other, at) => at !== index && (other === path || other.startsWith(`${path}/`))),
+  );
+}

@@ -1,0 +1,53 @@
+import { type FilesConfig, filesConfigSchema } from "../files/config.ts";
+import { exportTar } from "../files/export-tar.ts";
+import { INDEX_PREFIX } from "../files/index-file.ts";
+import { LocalFiles } from "../files/local-files.ts";
+import { fileScopes } from "../files/selection.ts";
+import { FilesSession } from "../files/session.ts";
+import type { FileSystem } from "../host/file-system.ts";
+import { SourceError } from "../model/errors.ts";
+import { loadContentHash } from "../stream/content-hash.ts";
+import type { Context, Session, Source } from "./source.ts";
+
+/** Folders of the host by SFTP: uploads, and whatever else lies there as files. */
+export const files: Source<FilesConfig> = {
+  kind: "files",
+  description: {
+    title: "Folders of files by SFTP",
+    covers: [
+      "files, folders and links with mode, owner and time; names in any bytes; empty folders; sparse files",
+      "only new and changed files are read and stored; a pack is an archive of tar",
+      "a whole tree, a folder or one file, in place or beside; one `tar.zst` for stock tar",
+    ],
+    leavesOut: [
+      "sockets, pipes and devices: listed and reported",
+      "extended attributes, ACLs, and times finer than a second: SFTP does not tell them",
+      "hard links come back as files of their own",
+      "a change that keeps size and time is seen when the pack is stored again, at the latest after `fullEvery`",
+    ],
+  },
+  config: filesConfigSchema,
+  needs: {
+    compute: "fargate",
+    keepsLog: false,
+    reuse: { rereads: INDEX_PREFIX },
+    drill: "none",
+  },
+  scopes: fileScopes,
+  open,
+  writeExternal: exportTar,
+  drillConfig: () => {
+    throw new Error("files are drilled in a folder");
+  },
+};
+
+async function open(config: FilesConfig, context: Context): Promise<Session> {
+  const fileSystem = await openFiles(config, context);
+  return new FilesSession({ config, context, files: fileSystem, newContent: await loadContentHash() });
+}
+
+async function openFiles(config: FilesConfig, { host }: Context): Promise<FileSystem> {
+  if (config.scratchFolder !== undefined) return new LocalFiles();
+  if (host.files !== undefined) return await host.files();
+  throw new SourceError("UNSUPPORTED", "Files are reached by SSH only, and there is no SSH connection here.");
+}
