@@ -34,6 +34,7 @@ function renderTable(kinds: readonly Described[]): string {
 
 function drillOf(drill: Source["needs"]["drill"]): string {
   if (typeof drill === "string") return drill;
+  if ("diskGiBOf" in drill) return "a folder of the task's disk";
   return `\`${drill.image}\` ${drill.majors.join(", ")}`;
 }
 

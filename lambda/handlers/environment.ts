@@ -9,6 +9,8 @@ const environmentSchema = stateSchema.extend({
   VAULT_BUCKET: z.string().min(1),
   DRILL_HOST: z.string().min(1).optional(),
   DRILL_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+  /** Where a drill without a server makes its own folder. */
+  DRILL_FOLDER: z.string().min(1).optional(),
   /** Only the slicer has it. */
   BACKUP_MACHINE_ARN: z.string().min(1).optional(),
   JOB_REQUEST: z.string().optional(),

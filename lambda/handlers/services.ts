@@ -40,6 +40,7 @@ export function wireServices(): Wiring {
     log: makeLog(estate.name, mask),
     metrics: makeMetrics(),
     ...(drillAddress && { drillAddress }),
+    ...(environment.DRILL_FOLDER && { drillFolder: environment.DRILL_FOLDER }),
     ...(backupMachineArn && { startBackup: makeBackupStarter(stepFunctions, backupMachineArn) }),
     wait,
   };

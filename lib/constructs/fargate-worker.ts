@@ -11,6 +11,7 @@ import type { IRole, Role } from "aws-cdk-lib/aws-iam";
 import type { ILogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { DrillDisk } from "../drill-servers.ts";
 import { WORKER_BOOTSTRAP, WORKER_NODE_FLAGS } from "./bootstrap.ts";
 import { EstateLogs } from "./estate-logs.ts";
 import { workerEnvironment } from "./lambda-worker.ts";
@@ -30,6 +31,9 @@ export interface Sidecar {
   readonly command: readonly string[];
 }
 
+/** What a drill restores into: a server, or a folder on the task's disk. */
+export type DrillPlace = Sidecar | Pick<DrillDisk, "diskGiB">;
+
 export interface FargateWorkerProps {
   readonly family: string;
   readonly estate: Estate;
@@ -38,7 +42,7 @@ export interface FargateWorkerProps {
   readonly role: Role;
   readonly executionRole: IRole;
   readonly bundle: WorkerBundleAsset;
-  readonly sidecar?: Sidecar;
+  readonly drill?: DrillPlace;
 }
 
 const PLAIN = { cpu: 1024, memoryLimitMiB: 2048 } as const;
@@ -54,7 +58,7 @@ export class FargateWorker extends FargateTaskDefinition {
 
   constructor(scope: Construct, id: string, props: FargateWorkerProps) {
     super(scope, id, {
-      ...(props.sidecar === undefined ? PLAIN : WITH_SERVER),
+      ...sizeOf(props.drill),
       family: props.family,
       runtimePlatform: {
         cpuArchitecture: CpuArchitecture.ARM64,
@@ -70,8 +74,8 @@ export class FargateWorker extends FargateTaskDefinition {
     });
     const { group } = new EstateLogs(this, "Logs", props.stores.operationsKeyArn);
     const worker = addWorkerContainer(this, props, group);
-    if (props.sidecar !== undefined) {
-      const server = addDrillServer(this, props.sidecar, group);
+    if (props.drill !== undefined && "image" in props.drill) {
+      const server = addDrillServer(this, props.drill, group);
       worker.addContainerDependencies({ container: server, condition: ContainerDependencyCondition.START });
     }
     Validations.of(this).acknowledge({
@@ -79,6 +83,11 @@ export class FargateWorker extends FargateTaskDefinition {
       reason: "The variables are names of buckets and digests; secrets are read by the worker by their ARN.",
     });
   }
+}
+
+function sizeOf(drill: DrillPlace | undefined) {
+  if (drill === undefined) return PLAIN;
+  return "image" in drill ? WITH_SERVER : { ...PLAIN, ephemeralStorageGiB: drill.diskGiB };
 }
 
 function addWorkerContainer(task: FargateWorker, props: FargateWorkerProps, logGroup: ILogGroup) {
@@ -103,9 +112,8 @@ function addDrillServer(task: FargateWorker, sidecar: Sidecar, logGroup: ILogGro
 }
 
 function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
-  const drill = props.sidecar && { DRILL_HOST: "127.0.0.1", DRILL_PORT: String(props.sidecar.port) };
   return {
-    ...drill,
+    ...drillEnvironment(props.drill),
     ...workerEnvironment(props.estate, props.stores),
     // Lambda sets it by itself; the SDK asks for nothing else.
     AWS_REGION: props.estate.regions.primary,
@@ -114,4 +122,11 @@ function taskEnvironment(props: FargateWorkerProps): Record<string, string> {
     BUNDLE_KEY: props.bundle.key,
     BUNDLE_SHA256: props.bundle.sha256,
   };
+}
+
+function drillEnvironment(drill: DrillPlace | undefined): Record<string, string> {
+  if (drill === undefined) return {};
+  return "image" in drill
+    ? { DRILL_HOST: "127.0.0.1", DRILL_PORT: String(drill.port) }
+    : { DRILL_FOLDER: "/tmp" };
 }

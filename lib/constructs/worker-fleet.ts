@@ -11,7 +11,8 @@ import {
   type MachineWaits,
 } from "../../runbooks/bindings.ts";
 import type { Bundle } from "../bundle.ts";
-import { FargateWorker, type Sidecar, WORKER_CONTAINER } from "./fargate-worker.ts";
+import type { DrillDisk } from "../drill-servers.ts";
+import { type DrillPlace, FargateWorker, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
 import type { WorkerRole as AnyRole } from "./role-grants.ts";
@@ -28,7 +29,7 @@ export interface WorkerFleetProps {
   readonly stores: EstateStores;
   readonly bundle: Bundle;
   /** The server that proves a source's backups, by the source's name in the estate; none for a source without a drill. */
-  readonly drillServers: Readonly<Record<string, DrillServer>>;
+  readonly drillServers: Readonly<Record<string, DrillServer | DrillDisk>>;
 }
 
 /** Docker's official images in Amazon's registry: Docker's own refuses unnamed pulls beyond a limit an address. */
@@ -107,10 +108,10 @@ export class WorkerFleet extends Construct {
   private addTasks(roles: Record<WorkerRole, Role>) {
     const bundle = new WorkerBundleAsset(this, "Bundle", this.props.bundle.workerFile);
     const executionRole = this.addExecutionRole();
-    const add = (role: WorkerRole, id: string, family: string, sidecar?: Sidecar) => {
+    const add = (role: WorkerRole, id: string, family: string, drill?: DrillPlace) => {
       const common = { estate: this.props.estate, stores: this.props.stores, executionRole, bundle };
       const named = { family: `${this.props.estate.name}-${family}`, worker: role, role: roles[role] };
-      return new FargateWorker(this, id, { ...common, ...named, ...(sidecar && { sidecar }) }).familyArn;
+      return new FargateWorker(this, id, { ...common, ...named, ...(drill && { drill }) }).familyArn;
     };
     const passed = [roles.writer, roles.checker, roles.drill, roles.restorer];
     for (const role of passed) attachGrants(role, "Bundle", role, [bundle.readGrant]);
@@ -124,11 +125,12 @@ export class WorkerFleet extends Construct {
         Object.fromEntries(
           server.majors.map((major) => [
             major,
-            add("drill", `DrillTask-${source}-${major}`, `drill-${source}-${major.replaceAll(".", "-")}`, {
-              image: `${OFFICIAL_IMAGES}/${server.image}:${major}`,
-              port: server.port,
-              command: server.command,
-            }),
+            add(
+              "drill",
+              `DrillTask-${source}-${major}`,
+              `drill-${source}-${major.replaceAll(".", "-")}`,
+              drillPlaceOf(server, major),
+            ),
           ]),
         ),
       ),
@@ -146,6 +148,11 @@ export class WorkerFleet extends Construct {
     });
     return role;
   }
+}
+
+function drillPlaceOf(drill: DrillServer | DrillDisk, major: string): DrillPlace {
+  if ("diskGiB" in drill) return drill;
+  return { image: `${OFFICIAL_IMAGES}/${drill.image}:${major}`, port: drill.port, command: drill.command };
 }
 
 /** The machine waits a little longer for the health than the function that asks, so that its answer is heard. */

@@ -3,6 +3,7 @@ import { AwsSolutionsChecks } from "cdk-nag";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import type { DrillServer } from "../../lambda/engine/sources/source.ts";
 import type { Bundle } from "../bundle.ts";
+import type { DrillDisk } from "../drill-servers.ts";
 import { ReplicaStack } from "./replica-stack.ts";
 import { RunbooksStack } from "./runbooks-stack.ts";
 import { VaultStack } from "./vault-stack.ts";
@@ -13,7 +14,7 @@ export interface EstateStacksProps {
   readonly estate: Estate;
   readonly bundle: Bundle;
   /** By the source's name in the estate. */
-  readonly drillServers: Readonly<Record<string, DrillServer>>;
+  readonly drillServers: Readonly<Record<string, DrillServer | DrillDisk>>;
 }
 
 /** Adds every stack of an estate to the app, in the order in which they are deployed, and the rules they obey. */

@@ -10,13 +10,14 @@ import { Machine } from "../constructs/machine.ts";
 import { Slicer } from "../constructs/slicer.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import { WorkerFleet } from "../constructs/worker-fleet.ts";
+import type { DrillDisk } from "../drill-servers.ts";
 import { slicedSourcesOf } from "../sliced-sources.ts";
 
 export interface WorkersStackProps {
   readonly estate: Estate;
   readonly stores: EstateStores;
   readonly bundle: Bundle;
-  readonly drillServers: Readonly<Record<string, DrillServer>>;
+  readonly drillServers: Readonly<Record<string, DrillServer | DrillDisk>>;
 }
 
 /** What runbooks and the watch need of the workers, as exported values. */

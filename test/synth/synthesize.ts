@@ -6,6 +6,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import type { DrillServer } from "../../lambda/engine/sources/source.ts";
 import type { Bundle } from "../../lib/bundle.ts";
+import type { drillServersOf } from "../../lib/drill-servers.ts";
 import { addEstateStacks } from "../../lib/stacks/estate-stacks.ts";
 import { makeEstate } from "../support/estate.ts";
 
@@ -45,16 +46,19 @@ function makeBundle(): Bundle {
   return { handlersFolder: join(folder, "handlers"), workerFile: join(folder, "worker.mjs") };
 }
 
+function mongoDrills(estate: Estate): ReturnType<typeof drillServersOf> {
+  return Object.fromEntries(Object.keys(estate.sources).map((name) => [name, MONGO_DRILL]));
+}
+
 /** Every stack of an estate in a fresh app, not yet synthesized. */
-export function makeStacks(estate: Estate = makeEstate()) {
+export function makeStacks(estate: Estate = makeEstate(), drillServers = mongoDrills(estate)) {
   const app = makeApp();
-  const drillServers = Object.fromEntries(Object.keys(estate.sources).map((name) => [name, MONGO_DRILL]));
   return { app, stacks: addEstateStacks(app, { estate, bundle: makeBundle(), drillServers }) };
 }
 
 /** The templates of an estate. Throws the report of cdk-nag and CloudFormation's own rules when it is not clean. */
-export function synthesizeEstate(estate: Estate = makeEstate()): Templates {
-  const { app, stacks } = makeStacks(estate);
+export function synthesizeEstate(estate: Estate = makeEstate(), drills = mongoDrills(estate)): Templates {
+  const { app, stacks } = makeStacks(estate, drills);
   app.synth();
   const template = (name: StackName) => Template.fromStack(stacks[name]).toJSON() as CloudFormationTemplate;
   return Object.fromEntries(STACKS.map((name) => [name, template(name)])) as Templates;

@@ -30,6 +30,8 @@ export const filesConfigSchema = z.strictObject({
   forbidden: z.enum(["fail", "report"]).default("fail"),
   /** All folders may be empty although the last backup was not. */
   mayBecomeEmpty: z.boolean().default(false),
+  /** GiB of disk of the drill's task: room for the whole tree. */
+  drillDiskGiB: z.int().min(21).max(200).default(50),
 });
 
 export interface FilesConfig extends z.infer<typeof filesConfigSchema> {

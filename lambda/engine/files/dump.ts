@@ -5,7 +5,7 @@ import type { Dump, DumpItem, DumpSummary, PreviousBackup, Progress, StoredItem 
 import type { ContentHash } from "../stream/content-hash.ts";
 import { type Entry, encodeEntry, encodeHead } from "./entry.ts";
 import { artifactNames } from "./index-file.ts";
-import { INDEX_ENTRIES, OWN_PACK_BYTES, PACK_BYTES, SMALL_FILE_BYTES } from "./limits.ts";
+import { INDEX_ENTRIES, OWN_PACK_BYTES, PACK_BYTES, SMALL_FILE_BYTES, VERSIONS } from "./limits.ts";
 import { DumpNotes } from "./notes.ts";
 import { type FileRow, writePack, writeTree } from "./pack.ts";
 import { showPath } from "./paths.ts";
@@ -66,7 +66,7 @@ export class FilesDump implements Dump {
     return {
       fingerprint: this.#fingerprint.result(),
       to: { at: this.#startedAt.toISOString() },
-      versions: {},
+      versions: VERSIONS,
       ...(notes.length > 0 && { notes }),
     };
   }

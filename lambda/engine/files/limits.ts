@@ -1,3 +1,5 @@
+/** Folders have no version of their own: it is that of the format, by which a drill is found. */
+export const VERSIONS = { major: "1" } as const;
 /** Plain bytes of one pack; a pack holds at least one file, however large. */
 export const PACK_BYTES = 64 * 1024 * 1024;
 /** A larger file has a pack of its own, so that it is reused as long as it stays. */

@@ -150,7 +150,7 @@ function translate(error: unknown, path: Buffer): SourceError {
   const name = { ENOENT: "MISSING", EACCES: "FORBIDDEN", EPERM: "FORBIDDEN", ENOSPC: "DISK_FULL" } as const;
   const kind = code in name ? name[code as keyof typeof name] : "FILE_FAILED";
   const advice =
-    kind === "DISK_FULL" ? "Give the drill a larger disk: drillDisk in estate.yaml." : "See its disk.";
+    kind === "DISK_FULL" ? "Give the drill a larger disk: drillDiskGiB in estate.yaml." : "See its disk.";
   return new SourceError(
     kind,
     `The worker's disk could not do what was asked with ${path}: ${code}. ${advice}`,

@@ -16,6 +16,7 @@ import type { ContentHash } from "../stream/content-hash.ts";
 import type { FilesConfig } from "./config.ts";
 import { FilesDump } from "./dump.ts";
 import { fingerprintTrees } from "./fingerprint-live.ts";
+import { VERSIONS } from "./limits.ts";
 import { restoreFiles } from "./restore.ts";
 import { selectFiles } from "./selection.ts";
 import type { Root } from "./walk.ts";
@@ -47,7 +48,12 @@ export class FilesSession implements Session {
       if ((await files.stat(source))?.type !== "folder") continue;
       for await (const listed of files.list(source)) empty &&= listed.length === 0;
     }
-    return { versions: {}, bytesEstimate: 0, position: { at: context.clock.now().toISOString() }, empty };
+    return {
+      versions: VERSIONS,
+      bytesEstimate: 0,
+      position: { at: context.clock.now().toISOString() },
+      empty,
+    };
   }
 
   dump({ previous }: DumpOptions): FilesDump {

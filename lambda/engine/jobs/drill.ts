@@ -1,6 +1,5 @@
 import type { z } from "zod";
-import { directHost } from "../host/direct-host.ts";
-import { ConfigError, EstateError, IntegrityError, invariant, SourceError } from "../model/errors.ts";
+import { EstateError, IntegrityError, invariant } from "../model/errors.ts";
 import { makeId } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
 import type { Manifest } from "../model/manifest.ts";
@@ -9,20 +8,16 @@ import type { DrillAnswer, drillRequestSchema } from "../model/requests.ts";
 import type { SourceFacts } from "../sources/source.ts";
 import { readManifest, restoreItemsOf } from "./artifacts.ts";
 import { requireCompatible } from "./compatibility.ts";
-import { type OpenSource, openOn } from "./open-source.ts";
-import { type ProgressTracker, trackProgress } from "./progress.ts";
+import { openDrillTarget } from "./drill-target.ts";
+import { trackProgress } from "./progress.ts";
 import { differs, judgeReplayed, judgeRestored, recordedDifferences, type Verdict } from "./proof.ts";
 import type { Services } from "./services.ts";
 import { makeStopwatch, type Stopwatch } from "./stopwatch.ts";
 
 type DrillRequest = z.infer<typeof drillRequestSchema>;
 
-/** An official image starts in seconds; a slow pull is over before the task begins. */
-const DRILL_SERVER_WAIT_MS = 120_000;
-const DRILL_SERVER_RETRY_MS = 1_000;
-
 /**
- * Restores one backup into the isolated server beside this task and compares it by the law of proof. Writes a
+ * Restores one backup into the isolated server beside this task, or into an empty folder of it, and compares it by the law of proof. Writes a
  * drill record in every case: `different` with what differed, `not-run` when the server or its version failed.
  * Throws `IntegrityError` FINGERPRINT_DIFFERS, or what kept it from running.
  */
@@ -91,7 +86,7 @@ function findDifferent(error: unknown): Different | undefined {
 async function restoreAndJudge(attempt: Attempt): Promise<Verdict> {
   const { manifest, stopwatch, services, signal } = attempt;
   using progress = trackProgress(`drill of ${manifest.source}`, services.log);
-  await using opened = await stopwatch.time("server", () => openDrillServer(attempt, progress));
+  await using opened = await stopwatch.time("server", () => openDrillTarget(attempt, progress));
   const { session } = opened;
   attempt.serverVersions = (await session.probe()).versions;
   requireCompatible(manifest, attempt.serverVersions);
@@ -112,51 +107,6 @@ async function restoreAndJudge(attempt: Attempt): Promise<Verdict> {
     `${manifest.kind} replayed a log without letting the restore be judged first`,
   );
   return judgeReplayed(manifest, await stopwatch.time("replayedFingerprint", read));
-}
-
-async function openDrillServer(attempt: Attempt, progress: ProgressTracker): Promise<OpenSource> {
-  const { manifest, services, signal } = attempt;
-  const source = services.sourceOf(manifest.kind);
-  const config = source.drillConfig(requireDrillAddress(services));
-  const deadline = services.clock.now().getTime() + DRILL_SERVER_WAIT_MS;
-  for (;;) {
-    try {
-      const opened = await openOn(
-        directHost(),
-        source,
-        { config, purpose: "write" },
-        services,
-        progress,
-        signal,
-      );
-      await probeOrClose(opened);
-      return opened;
-    } catch (error) {
-      if (!mayComeUp(error) || services.clock.now().getTime() >= deadline) throw error;
-      await services.wait(DRILL_SERVER_RETRY_MS, signal);
-    }
-  }
-}
-
-async function probeOrClose(opened: OpenSource): Promise<void> {
-  try {
-    await opened.session.probe();
-  } catch (error) {
-    await opened[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-function mayComeUp(error: unknown): boolean {
-  return error instanceof SourceError && ["UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT"].includes(error.code);
-}
-
-function requireDrillAddress(services: Services): { host: string; port: number } {
-  if (services.drillAddress) return services.drillAddress;
-  throw new ConfigError(
-    "INVALID_ENVIRONMENT",
-    "A drill needs its own server: DRILL_HOST and DRILL_PORT are not set. Run it as the drill's task.",
-  );
 }
 
 async function writeDrillRecord(

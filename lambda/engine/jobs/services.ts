@@ -60,6 +60,8 @@ export interface Services {
   readonly log: Log;
   /** Where the isolated server of a drill answers; only the drill's task has one. */
   readonly drillAddress?: { readonly host: string; readonly port: number };
+  /** Where a drill without a server makes an empty folder; only the task of such a drill has it. */
+  readonly drillFolder?: string;
   /** Only the auditor may send numbers. */
   readonly metrics?: Metrics;
   /** Only the slicer may start the machine Backup. */

@@ -1,6 +1,7 @@
 import { type FilesConfig, filesConfigSchema } from "../files/config.ts";
 import { exportTar } from "../files/export-tar.ts";
 import { INDEX_PREFIX } from "../files/index-file.ts";
+import { VERSIONS } from "../files/limits.ts";
 import { LocalFiles } from "../files/local-files.ts";
 import { fileScopes } from "../files/selection.ts";
 import { FilesSession } from "../files/session.ts";
@@ -31,7 +32,7 @@ export const files: Source<FilesConfig> = {
     compute: "fargate",
     keepsLog: false,
     reuse: { rereads: INDEX_PREFIX },
-    drill: "none",
+    drill: { majors: [VERSIONS.major], diskGiBOf: (config) => filesConfigSchema.parse(config).drillDiskGiB },
   },
   scopes: fileScopes,
   open,
@@ -39,6 +40,16 @@ export const files: Source<FilesConfig> = {
   drillConfig: () => {
     throw new Error("files are drilled in a folder");
   },
+  drillFolderConfig: (scratchFolder) => ({ ...NOTHING_CONFIGURED, scratchFolder }),
+};
+
+/** A drill knows no folder of the host: all that it finds in its own is what was restored. */
+const NOTHING_CONFIGURED: FilesConfig = {
+  folders: {},
+  exclude: [],
+  forbidden: "fail",
+  mayBecomeEmpty: false,
+  drillDiskGiB: 0,
 };
 
 async function open(config: FilesConfig, context: Context): Promise<Session> {

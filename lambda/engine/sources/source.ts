@@ -227,6 +227,14 @@ export interface DrillServer {
   readonly command: readonly string[];
 }
 
+/** A drill restores into an empty folder on the disk of its own task: there is no server. */
+export interface DrillFolder {
+  /** `versions.major` of the backups that it takes. */
+  readonly majors: readonly string[];
+  /** GiB of disk that the task has. */
+  diskGiBOf(config: unknown): number;
+}
+
 /** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
 export type Purpose = "read" | "write";
 
@@ -240,7 +248,7 @@ export interface SourceDescription {
 
 export interface SourceNeeds {
   readonly compute: "lambda" | "fargate";
-  readonly drill: DrillServer | "none";
+  readonly drill: DrillServer | DrillFolder | "none";
   /**
    * Dumps take over artifacts of an earlier backup. `rereads` begins the names of those that the next dump reads
    * again; the writer may read no other data. `only`: where the server keeps no log, from which changes could be told.
@@ -276,4 +284,6 @@ export interface Source<Config = unknown> {
   writeExternal?(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
+  /** The configuration that opens the empty folder of a drill; for a source whose drill has no server. */
+  drillFolderConfig?(folder: string): Config;
 }
