@@ -41,12 +41,12 @@ export async function findPrevious(
   return toPrevious(chosen, needs.reuse.rereads, services, signal);
 }
 
-/** The artifact of an earlier backup as the new manifest refers to it; it says who stored it first. */
+/** The artifact as it was offered, of which the new manifest says who stored it first; a source cannot change it. */
 export function takeOver({ name, reuse }: ReusedItem, previous: PreviousBackup | undefined): Artifact {
   const offered = previous?.reusable.get(reusableName(reuse));
   const same = offered?.key === reuse.key && offered.versionId === reuse.versionId;
   invariant(previous !== undefined && same, `${name} may not be taken over`);
-  return { ...reuse, name, reuse: reuse.reuse ?? previous.manifest.backupId };
+  return { ...offered, name, reuse: reuse.reuse ?? previous.manifest.backupId };
 }
 
 /** One of several parts is no item by itself, and not found by the item's name. */

@@ -114,6 +114,21 @@ describe("a server without a log", () => {
     expect(first.manifest.artifacts.every(outlives)).toBe(false);
   });
 
+  it("is found damaged when a bit of what it reuses flips, by the digest and before any restore", async () => {
+    const { back, clock, vault, services } = makeWorld();
+    await back();
+    clock.advance(DAY_MS);
+    const { backup, manifest } = await back();
+    const still = manifest.artifacts.find(({ name }) => name === "dump/shop/still.bson");
+    if (still?.reuse === undefined) throw new Error("nothing was reused");
+    vault.corrupt(still, (bytes) => bytes.fill((bytes[40] ?? 0) ^ 1, 40, 41));
+    const failed = check({ job: "check", backup, drillDue: false }, services, NEVER);
+    await expect(failed).rejects.toMatchObject({
+      name: "IntegrityError",
+      message: expect.stringContaining(still.key),
+    });
+  });
+
   it("sees one changed byte where count and size are as before", async () => {
     const { back, clock } = makeWorld();
     await client

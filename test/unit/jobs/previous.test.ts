@@ -5,17 +5,17 @@ import type { Cadence } from "../../../lambda/engine/model/cadence.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { type Manifest, parseManifest } from "../../../lambda/engine/model/manifest.ts";
 import { encodeRecord, verificationRecordSchema } from "../../../lambda/engine/model/records.ts";
-import type { DumpItem, DumpOptions, Source } from "../../../lambda/engine/sources/source.ts";
+import type { ArtifactRef, DumpItem, DumpOptions, Source } from "../../../lambda/engine/sources/source.ts";
 import { executionArn, makeJobWorld, NEVER } from "../../support/job-world.ts";
 
 const DAY_MS = 86_400_000;
 
 /** A source of two objects that takes over all that it may, and notes what it was offered. */
-function thriftySource(offers: DumpOptions[]): Source {
+function thriftySource(offers: DumpOptions[], handOver = (ref: ArtifactRef) => ref): Source {
   const items = async function* (options: DumpOptions): AsyncGenerator<DumpItem> {
     for (const name of ["index/1", "pack/1"]) {
       const reuse = options.previous?.reusable.get(name);
-      if (reuse) yield { name, reuse };
+      if (reuse) yield { name, reuse: handOver(reuse) };
       else yield { name, body: body(name) };
     }
   };
@@ -42,9 +42,9 @@ function thriftySource(offers: DumpOptions[]): Source {
   } as unknown as Source;
 }
 
-function thriftyWorld() {
+function thriftyWorld(handOver?: (ref: ArtifactRef) => ArtifactRef) {
   const offers: DumpOptions[] = [];
-  const source = thriftySource(offers);
+  const source = thriftySource(offers, handOver);
   const world = makeJobWorld({ sourceOf: () => source });
   let runs = 0;
   const back = async (cadence: Cadence): Promise<Manifest> => {
@@ -93,6 +93,19 @@ describe("a dump that builds upon the backup before it", () => {
     await other.back("hourly");
     other.world.clock.advance(DAY_MS);
     expect(reusedFrom(await other.back("daily"))).toEqual([undefined, undefined]);
+  });
+
+  it("seals nothing when its source hands over what was not offered, and believes it no date", async () => {
+    const { back, world } = thriftyWorld((ref) => ({ ...ref, versionId: "another" }));
+    await back("daily");
+    world.clock.advance(DAY_MS);
+    await expect(back("daily")).rejects.toThrow("index/1 may not be taken over");
+    expect(await Array.fromAsync(world.vault.list("manifests/daily/ledger/", NEVER))).toHaveLength(1);
+    const liar = thriftyWorld((ref) => ({ ...ref, expiresAt: "2099-01-01T00:00:00.000Z" }));
+    const { artifacts } = await liar.back("daily");
+    liar.world.clock.advance(DAY_MS);
+    const told = (await liar.back("daily")).artifacts.map(({ expiresAt }) => expiresAt);
+    expect(told).toEqual(artifacts.map(({ expiresAt }) => expiresAt));
   });
 
   it("prefers a daily backup that it can build upon to a newer hourly one that it cannot", async () => {
