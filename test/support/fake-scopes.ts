@@ -13,9 +13,9 @@ export const fakeScopes: Scopes = {
     const faults = include.filter((name) => name.includes("/")).map((name) => `${name} is no name`);
     if (faults.length > 0) refuseScope(faults);
   },
-  planRestore({ scope: dumped, fingerprint, endState }, scope) {
+  planRestore({ scope: dumped, fingerprint, endState }, scope, later = []) {
     const map = fakeMap({ scope: dumped }, scope);
-    const names = Object.keys(fingerprint);
+    const names = [...new Set([...Object.keys(fingerprint), ...later])];
     const faults = findScopeFaults(dumped, scope, names, map);
     if (faults.length > 0) refuseScope(faults);
     const selected = names.filter(map.isSelected);

@@ -6,6 +6,7 @@ import { plan } from "../../lambda/engine/jobs/recover/plan.ts";
 import { runRecoveryStep } from "../../lambda/engine/jobs/recover/run-step.ts";
 import { makeSafetyBackup } from "../../lambda/engine/jobs/recover/safety-backup.ts";
 import type { Services } from "../../lambda/engine/jobs/services.ts";
+import { slice } from "../../lambda/engine/jobs/slice.ts";
 import { parseRecord, type RecoveryRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
 import type { BackupRef, RecoveryPlan } from "../../lambda/engine/model/requests.ts";
 import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
@@ -13,6 +14,8 @@ import type { Source } from "../../lambda/engine/sources/source.ts";
 import type { Mongod } from "../../rehearsal/servers/mongod.ts";
 import { executionArn, makeJobWorld, NEVER } from "./job-world.ts";
 import { configFor } from "./mongodb.ts";
+
+const KEPT = { retainDays: 14, lockDays: 7, storage: "standard", drill: false } as const;
 
 /** The jobs around two real servers: the source `mongodb`, and the target `scratch`. */
 export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as unknown as Source) {
@@ -28,7 +31,7 @@ export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as
       targets: { scratch: placeOf(scratch) },
       approval: { recover: false, waitMinutes: 60 },
       // Checked is verified here: there is no third server to drill in.
-      cadences: { manual: { retainDays: 14, lockDays: 7, storage: "standard", drill: false } },
+      cadences: { manual: KEPT, slice: KEPT },
     },
   });
   const services: Services = { ...world.services, clock: { now: () => new Date() } };
@@ -40,6 +43,7 @@ export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as
   return {
     ...world,
     services,
+    slice: () => slice({ job: "slice", source: "mongodb" }, services, NEVER),
     backUp: (scope?: object) => backUp(services, execution("backup"), scope),
     plan: (input: object) => plan({ job: "plan", execution: execution("recover"), input }, services, NEVER),
     recover: (input: object) => recover(services, execution("recover"), { mode: "execute", ...input }),

@@ -120,6 +120,27 @@ describe("one collection of a real server", () => {
   });
 });
 
+describe("one collection to a moment", () => {
+  it("is replayed up to it alone, also past a drop of another one, and what only slices hold can be asked for", async () => {
+    const world = makeWorld();
+    const erp = client.db("erp");
+    await world.backUp();
+    await erp.collection("invoices").insertOne({ number: 700 });
+    await erp.collection("late").insertOne({ only: "in the slices" });
+    await client.db("chat").collection("messages").drop();
+    const before = await judge(live);
+    expect(await world.slice()).toMatchObject({ outcome: "sealed" });
+    await erp.collection("invoices").deleteMany({});
+    await erp.collection("late").drop();
+    const scope = { include: ["erp.invoices", "erp.late"] };
+    const { plan, report } = await world.recover({ scope });
+    expect(plan).toMatchObject({ slices: 1, safetyBackup: "make" });
+    expect(report.comparison.outcome).toBe("replayed");
+    expect(await judge(live)).toEqual(before);
+    await expect(world.recover({})).rejects.toMatchObject({ code: "WOULD_DROP_AGAIN" });
+  });
+});
+
 describe("another server", () => {
   it("gets the whole, users too, and the source is left alone", async () => {
     const { world, before, damaged } = await damagedWorld();

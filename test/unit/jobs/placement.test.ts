@@ -43,6 +43,23 @@ describe("where a recovery writes", () => {
     });
   });
 
+  it("keeps its users under their names, wherever its collections go", () => {
+    const fingerprint = { ...backup.fingerprint, "admin.users": { ...content, kind: "users" } };
+    const scope = { rename: [{ from: "erp.*", to: "copy.*" }] };
+    expect(place({ scope: { ...scope, exclude: ["admin.*"] } }, { ...backup, fingerprint })).toMatchObject(
+      leaves,
+    );
+    expect(place({ scope }, { ...backup, fingerprint })).toMatchObject(replaces);
+  });
+
+  it("takes a name that only its slices hold", () => {
+    const scope = { include: ["erp.new"] };
+    expect(() => place({ scope })).toThrow(/fits none/);
+    const slice = makeManifest({ endState: { touched: ["erp.new"], fingerprint: {} } });
+    const { part } = placeRestore(backup, { scope }, fakeScopes, [slice]);
+    expect([...(part?.targets ?? [])]).toEqual([["erp.new", "erp.new"]]);
+  });
+
   it("is told of a kind that is only taken whole", () => {
     expect(() => placeRestore(backup, { scope: A }, undefined)).toThrow(/only taken whole/);
     expect(placeRestore(backup, {}, undefined)).toMatchObject(replaces);

@@ -168,6 +168,17 @@ describe("a drop in the newest slices", () => {
   });
 });
 
+describe("a drop in the newest slices, of what is not asked for", () => {
+  it("stops no recovery of another part; of that part it does", async () => {
+    const made = await withDrop();
+    const { plan } = await execute(made, { scope: { include: ["erp.invoices"] } });
+    expect(plan).toMatchObject({ moment: `${LOG_START + 7}:1`, slices: 3 });
+    expect(plan.text).not.toContain("replays drop");
+    const other = { ...EXECUTE, scope: { include: ["erp.customers"] } };
+    await expect(planned(made.world, other, RESUMED)).rejects.toMatchObject({ code: "WOULD_DROP_AGAIN" });
+  });
+});
+
 describe("a time, which is a guess", () => {
   const late = new Date((LOG_START + 7) * 1000).toISOString();
 

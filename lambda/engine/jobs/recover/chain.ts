@@ -10,6 +10,7 @@ import {
   logTimeOf,
   positionOf,
 } from "../../model/position.ts";
+import { type RestoreScope, selectorOf } from "../../model/scope.ts";
 import { findChain } from "../../vault/chain-reader.ts";
 import { readManifest } from "../artifacts.ts";
 import type { Services } from "../services.ts";
@@ -57,7 +58,7 @@ export async function chooseChain(
   const query = { source, target: moment.at, ...(base && { base }) };
   const found = await findChain(services.vault, query, now, signal);
   if (found?.outcome !== "reachable") throw outOfReach(source, moment.at, found?.windows ?? []);
-  if (input.mode === "execute" && !moment.exact) refuseDrops(found.chain);
+  if (input.mode === "execute" && !moment.exact) refuseDrops(found.chain, input);
   return toRun(found.chain);
 }
 
@@ -67,17 +68,15 @@ function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" |
 }
 
 /** Somebody who names a time that is a little late would see the loss happen again. */
-function refuseDrops(chain: Chain): void {
-  const manifests = chain.slices.map(({ manifest }) => manifest);
-  const [first] = findDestructive(chain.base.manifest, manifests, chain.to);
+function refuseDrops(chain: Chain, input: NewInput): void {
+  const [first] = findDrops(chain, input);
   const at = first && logTimeOf(first.at);
   if (first !== undefined && at !== undefined) throw wouldDropAgain(first, justBefore(at), chain.to);
 }
 
-function stopBeforeDrops(chain: Chain, { mode }: NewInput): Chain {
-  if (mode === "execute") refuseDrops(chain);
-  const manifests = chain.slices.map(({ manifest }) => manifest);
-  const [first] = findDestructive(chain.base.manifest, manifests, chain.to);
+function stopBeforeDrops(chain: Chain, input: NewInput): Chain {
+  if (input.mode === "execute") refuseDrops(chain, input);
+  const [first] = findDrops(chain, input);
   const at = first && logTimeOf(first.at);
   if (at === undefined) return chain;
   const to = justBefore(at);
@@ -87,16 +86,37 @@ function stopBeforeDrops(chain: Chain, { mode }: NewInput): Chain {
   return { ...chain, to, slices: chain.slices.slice(0, needed + 1) };
 }
 
-/** What the slices would take away between the base and `to`. */
-function findDestructive(base: Manifest, slices: readonly Manifest[], to: LogTime): DestructiveCommand[] {
+function findDrops({ base, slices, to }: Chain, { asked }: NewInput): DestructiveCommand[] {
+  const manifests = slices.map(({ manifest }) => manifest);
+  return findDestructive(base.manifest, manifests, to, asked.scope);
+}
+
+/** What the slices would take away, of the part that is recovered, between the base and `to`. */
+function findDestructive(
+  base: Manifest,
+  slices: readonly Manifest[],
+  to: LogTime,
+  scope: RestoreScope | undefined,
+): DestructiveCommand[] {
   const from = logTimeOf(base.to);
   return slices
     .flatMap(({ destructive = [] }) => destructive)
-    .filter(({ at }) => {
-      const time = logTimeOf(at);
+    .filter((one) => {
+      const time = logTimeOf(one.at);
       if (time === undefined || from === undefined) return false;
-      return compareLogTimes(from, time) < 0 && compareLogTimes(time, to) <= 0;
+      const isMeant = compareLogTimes(from, time) < 0 && compareLogTimes(time, to) <= 0;
+      return isMeant && concerns(one, base, scope);
     });
+}
+
+function concerns(
+  { command, namespace }: DestructiveCommand,
+  { fingerprint }: Manifest,
+  scope: RestoreScope | undefined,
+): boolean {
+  const isSelected = selectorOf(scope);
+  if (scope === undefined || command === "drop") return isSelected(namespace);
+  return Object.keys(fingerprint).some((name) => name.startsWith(`${namespace}.`) && isSelected(name));
 }
 
 /** The manifests of a run's slices. Throws `IntegrityError` when one is gone. */
@@ -110,7 +130,7 @@ export async function readReached(
   for (const ref of decided.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
   const to = decided.to ?? backup.manifest.to;
   const time = logTimeOf(to);
-  const destructive = time ? findDestructive(backup.manifest, slices, time) : [];
+  const destructive = time ? findDestructive(backup.manifest, slices, time, decided.scope) : [];
   const notReplayed = [...new Set(slices.flatMap((slice) => slice.notReplayed ?? []))].sort();
   return { slices, to, destructive, notReplayed };
 }

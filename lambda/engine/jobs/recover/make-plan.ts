@@ -38,7 +38,7 @@ export async function makePlan(
   const { backup, mode, reached, better } = chosen;
   const { manifest } = backup;
   const run = withRules(chosen);
-  const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes);
+  const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes, reached.slices);
   const look = await lookAtTarget(placement.target, services, signal);
   const load = loadOf(manifest, reached.slices, placement);
   const facts = await gatherFacts(chosen, run, placement, services, signal);

@@ -20,7 +20,7 @@ type Asked = Pick<RunPlan, "scope" | "target" | "guard" | "safetyBackup">;
 /**
  * | what is restored | where | guard, where the input names none | app | safety backup, unless skipped |
  * |---|---|---|---|---|
- * | the whole, or a part under its own names | the source | replace | stops | made |
+ * | the whole, or a part of which something keeps its name, or with users | the source | replace | stops | made |
  * | a part under other names (`rename`) | the source | refuse-non-empty | goes on | not needed |
  * | the same, guard `replace` | the source | | stops | made |
  * | under its own names, guard `refuse-non-empty` | the source | | stops | not needed |
@@ -34,10 +34,11 @@ export function placeRestore(
   manifest: Pick<Manifest, "source" | "kind" | "scope" | "fingerprint" | "endState">,
   { scope, target = manifest.source, guard, safetyBackup }: Asked,
   scopes: Source["scopes"],
+  slices: readonly Manifest[] = [],
 ): Placement {
-  const part = planPart(manifest, scope, scopes);
+  const part = planPart(manifest, scope, scopes, slices);
   const elsewhere = target !== manifest.source;
-  const inPlace = part === undefined || [...part.targets].some(([name, goesTo]) => name === goesTo);
+  const inPlace = part === undefined || isInPlace(part);
   const asked = guard ?? (inPlace && !elsewhere ? "replace" : "refuse-non-empty");
   const chosen = part?.neverOverwrites ? "refuse-non-empty" : asked;
   const overwrites = chosen === "replace" && !elsewhere;
@@ -51,12 +52,22 @@ export function placeRestore(
   };
 }
 
+/** Whether something keeps its name; users and roles always do. */
+function isInPlace({ targets, expected }: ScopedRestore): boolean {
+  return (
+    [...targets].some(([name, goesTo]) => name === goesTo) ||
+    Object.values(expected.fingerprint).some(({ kind }) => kind === "users")
+  );
+}
+
 function planPart(
   manifest: Pick<Manifest, "kind" | "scope" | "fingerprint" | "endState">,
   scope: RestoreScope | undefined,
   scopes: Source["scopes"],
+  slices: readonly Manifest[],
 ): ScopedRestore | undefined {
   if (scope === undefined && manifest.scope === undefined) return undefined;
-  if (scopes) return scopes.planRestore(manifest, scope);
+  const later = slices.flatMap(({ endState }) => endState?.touched ?? []);
+  if (scopes) return scopes.planRestore(manifest, scope, later);
   return refuseScope([`scope: ${manifest.kind} is only taken whole; leave it out`]);
 }

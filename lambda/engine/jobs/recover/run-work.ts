@@ -31,7 +31,7 @@ export async function readWork(
   const manifest = await readManifest(services.vault, plan.backup, signal);
   const slices: Manifest[] = [];
   for (const ref of run.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
-  const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes);
+  const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes, slices);
   return { run, manifest, slices, placement };
 }
 
