@@ -14,16 +14,22 @@ const STILL = [
 /** SHA-256 over the sorted raw documents of each still collection; shares no code with the engine. */
 export async function digestStillCollections(client: MongoClient): Promise<Record<string, string>> {
   const digests: Record<string, string> = {};
-  for (const [database, collection] of STILL) {
-    const documents: string[] = [];
-    const cursor = client.db(database).collection(collection).find({}, { raw: true });
-    for await (const document of cursor)
-      documents.push(Buffer.from(document as unknown as Uint8Array).toString("hex"));
-    digests[`${database}.${collection}`] = createHash("sha256")
-      .update(documents.sort().join("\n"))
-      .digest("hex");
-  }
+  for (const [database, collection] of STILL)
+    digests[`${database}.${collection}`] = await digestCollection(client, database, collection);
   return digests;
+}
+
+/** SHA-256 over the sorted raw documents of one collection; that of nothing where there is none. */
+export async function digestCollection(
+  client: MongoClient,
+  database: string,
+  collection: string,
+): Promise<string> {
+  const documents: string[] = [];
+  const cursor = client.db(database).collection(collection).find({}, { raw: true });
+  for await (const document of cursor)
+    documents.push(Buffer.from(document as unknown as Uint8Array).toString("hex"));
+  return createHash("sha256").update(documents.sort().join("\n")).digest("hex");
 }
 
 export interface MomentVerdict {

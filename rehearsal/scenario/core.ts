@@ -1,6 +1,7 @@
 import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
+import { partComesBackBeside } from "./part-steps.ts";
 import {
   appWasDownOnlyMeanwhile,
   databaseIsLost,
@@ -26,4 +27,5 @@ export const coreSteps: readonly Step<World>[] = [
   runbookRecovers,
   recoveredIsOneMoment,
   appWasDownOnlyMeanwhile,
+  partComesBackBeside,
 ];

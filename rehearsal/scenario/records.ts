@@ -39,6 +39,8 @@ export interface RecoveryRecord {
   recoversTo: string;
   moment?: string;
   slices?: number;
+  scope?: { include?: string[]; beside?: string };
+  safetyBackup?: { backupId: string };
   rtoSeconds: number;
   steps: { name: string; seconds: number }[];
   comparison: { outcome: string; checkedNamespaces: number };

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { audit } from "../../../lambda/engine/jobs/audit.ts";
+import { check } from "../../../lambda/engine/jobs/check.ts";
 import { makeSafetyBackup } from "../../../lambda/engine/jobs/recover/safety-backup.ts";
+import { judgeBackup } from "../../../lambda/engine/model/catalog.ts";
 import { planSliceStarts } from "../../../lambda/engine/model/chain.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import type { BackupRef, RecoveryPlan, SafetyBackupAnswer } from "../../../lambda/engine/model/requests.ts";
@@ -101,6 +103,17 @@ describe("what a recovery is about to overwrite", () => {
     expect(await setAside(world, resumed, RESUMED)).toEqual(safety);
   });
 
+  it("that was nothing stays nothing, whatever a half restore left", async () => {
+    const { world, plan, live } = await changedWorld();
+    live?.namespaces.clear();
+    await step(world, "safety-backup", plan);
+    await step(world, "report", plan, RECOVERY, failed("restore"));
+    live?.namespaces.set("erp.half", ["restored"]);
+    const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
+    expect(await step(world, "safety-backup", resumed, RESUMED)).toEqual({ outcome: "empty" });
+    expect(resumed).not.toHaveProperty("safetyBackupId");
+  });
+
   it("is the same one also when the worker died between sealing and noting it", async () => {
     const { world, plan } = await changedWorld();
     const { create } = world.state;
@@ -142,11 +155,9 @@ describe("a safety backup, though checked, never stands for its source", () => {
     const { world, plan } = made;
     const safety = await setAside(world, plan);
     await step(world, "report", plan, RECOVERY, failed("restore"));
-    // An undo checks it, and so makes it as intact as any other.
-    const undo = await planned(world, { ...EXECUTE, backupId: safety.backupId }, RESUMED);
-    await step(world, "check-backup", undo, RESUMED);
-    await step(world, "report", undo, RESUMED, failed("stop-app"));
-    expect((await readSafety(world, safety))?.verifications).toHaveLength(1);
+    await check({ job: "check", backup: safety, drillDue: false }, world.services, NEVER);
+    const found = await readSafety(world, safety);
+    expect(found && judgeBackup(found)).toBe("verified");
     return { ...made, safety };
   }
 
