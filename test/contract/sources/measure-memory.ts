@@ -9,10 +9,29 @@ import type { Place } from "./world.ts";
 
 const PROBE = join(import.meta.dirname, "memory-probe.ts");
 
+/** Tries; what is held on to is there in each of them, garbage that happened to pile up is not. */
+const TRIES = 4;
+
+export interface PeakBytes {
+  readonly dump: number;
+  readonly restore: number;
+}
+
+/** The least of what is measured, act by act: measured again while that is not `enough`, at most four times. */
+export async function measureLeast(
+  measure: () => Promise<PeakBytes>,
+  enough: (least: PeakBytes) => boolean,
+): Promise<PeakBytes> {
+  let least = await measure();
+  for (let tries = 1; tries < TRIES && !enough(least); tries++) {
+    const again = await measure();
+    least = { dump: Math.min(least.dump, again.dump), restore: Math.min(least.restore, again.restore) };
+  }
+  return least;
+}
+
 /** Peak RSS, in bytes, of a process that dumps the source, and of one that restores that dump into the target. */
-export async function measureMemory(
-  openings: Readonly<Record<Place, Opening>>,
-): Promise<{ readonly dump: number; readonly restore: number }> {
+export async function measureMemory(openings: Readonly<Record<Place, Opening>>): Promise<PeakBytes> {
   const folder = await mkdtemp(join(tmpdir(), "backup-estate-memory-"));
   try {
     const dump = await runProbe("dump", folder, openings.source);
