@@ -25,11 +25,7 @@ let client: MongoClient;
 beforeAll(async () => {
   server = await startServer({ replicaSet: "rs0", auth: { users: [ROOT, BACKUP] } });
   client = new MongoClient(server.mongod.uri);
-  const text = "x".repeat(10_000);
-  await client
-    .db("shop")
-    .collection("large")
-    .insertMany(Array.from({ length: 4_000 }, (_, n) => ({ n, text })));
+  await fill(server);
 });
 afterAll(async () => {
   await client.close();
@@ -124,12 +120,7 @@ describe("a dump that is stopped", () => {
 
   it("by the server's death is CONNECTION_LOST", async () => {
     await using doomed = await startServer();
-    await using other = new MongoClient(doomed.mongod.uri);
-    const text = "x".repeat(10_000);
-    await other
-      .db("shop")
-      .collection("large")
-      .insertMany(Array.from({ length: 4_000 }, (_, n) => ({ n, text })));
+    await fill(doomed);
     await using session = await openSession(doomed.mongod);
     const dump = session.dump({ proof: "as-read" });
     await expect(readUntilLarge(storedItems(dump.items), () => doomed.mongod.kill())).rejects.toMatchObject({
@@ -158,6 +149,14 @@ it("a standalone without data gives no items but the server's own, and a positio
   expect(summary).toMatchObject({ fingerprint: {}, to: { at: expect.any(String) } });
   expect(summary.from).toBeUndefined();
 });
+
+/** Its client is closed before a server dies: with default time-outs the driver's own close would wait for the dead. */
+async function fill({ mongod }: TestServer): Promise<void> {
+  await using writer = new MongoClient(mongod.uri);
+  const text = "x".repeat(10_000);
+  const documents = Array.from({ length: 4_000 }, (_, n) => ({ n, text }));
+  await writer.db("shop").collection("large").insertMany(documents);
+}
 
 /** Reads on after `act` was called at the first large piece. */
 async function readUntilLarge(
