@@ -78,7 +78,6 @@ const POSITIONS: Readonly<Record<ImportAnswer["positionFrom"], string>> = {
 
 function describe(answer: ImportAnswer, name: string): string {
   const { backup, check, plainBytes, storedBytes, seconds } = answer;
-  const request = JSON.stringify({ job: "drill", backup });
   return [
     `${name} is the backup ${backup.backupId} of ${backup.source} (manual), sealed after ${formatSeconds(seconds)}.`,
     `${answer.namespaces} namespaces, ${answer.records} records, ${formatBytes(plainBytes)}, stored ${formatBytes(storedBytes)}.`,
@@ -88,7 +87,7 @@ function describe(answer: ImportAnswer, name: string): string {
       : [`Left out, no restore could use it: ${answer.leftOut.join(", ")}.`]),
     `Checked: ${check.artifacts} artifacts were read again and are ${check.outcome}.`,
     answer.drillDue
-      ? `It counts as verified after a drill. Start the drill's task with JOB_REQUEST=${request} (docs/formats.md shows the command).`
+      ? `It counts as verified after a drill: backup-estate run drill --source ${backup.source} --backup ${backup.backupId} --wait`
       : `It counts as verified. To see what its recovery would do: backup-estate run recover --backup ${backup.backupId} --wait`,
   ].join("\n");
 }

@@ -14,6 +14,7 @@ Examples:
   backup-estate run recover --include erp.invoices --mode execute --wait          one collection, into its place
   backup-estate run recover --include 'erp.*' --beside --mode execute --wait      beside the live ones
   backup-estate run recover --rename 'erp.*=erp_copy.*' --target scratch --wait   on another server
+  backup-estate run drill --source mongodb --wait                                 prove its newest backup
   backup-estate run approve --run 6f1c2a52-manual --decision approve
 
 Patterns are names as the source has them, such as erp.invoices; * stands for anything, \\* for itself.`;
@@ -22,7 +23,7 @@ Patterns are names as the source has them, such as erp.invoices; * stands for an
 export function runCommand(world: CliWorld): Command {
   const command = new Command("run")
     .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover or approve")
+    .argument("<machine>", "backup, recover, drill or approve")
     .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
     .option("--region <region>", "Region of the estate; or AWS_REGION")
     .option("--input <json>", "the whole input, instead of what follows");
@@ -44,7 +45,7 @@ function addBackup(command: Command): Command {
       new Option("--cadence <cadence>", "backup: manual where it is not said").choices(FULL_CADENCES),
     )
     .option("--slot <time>", "backup: a slot that was missed, by its moment in UTC")
-    .option("--source <name...>", "backup: these sources; recover: this one");
+    .option("--source <name...>", "backup: these sources; recover, drill: this one");
 }
 
 function addSelection(command: Command): Command {
@@ -59,7 +60,8 @@ function addSelection(command: Command): Command {
 function addRecover(command: Command): Command {
   return command
     .addOption(new Option("--mode <mode>", "recover: only plan, or do it").choices(["plan", "execute"]))
-    .option("--backup <backupId>", "recover: this backup instead of the newest verified")
+    .option("--backup <backupId>", "recover, drill: this backup instead of the newest")
+    .option("--set <setId>", "drill: every backup of this set")
     .option("--moment <moment>", "recover: to this time, or <seconds>:<ordinal> of the oplog")
     .option("--rename <from=to...>", "recover: under other names, such as 'erp.*=erp_copy.*'")
     .option("--beside [mark]", "recover: beside the live ones, as <name>_recovered_<mark>")

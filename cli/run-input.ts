@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { drillInputSchema } from "../lambda/engine/model/drill-choice.ts";
 import { RefusedError } from "../lambda/engine/model/errors.ts";
 import { recoverInputSchema } from "../lambda/engine/model/requests.ts";
 import { dumpScopeSchema } from "../lambda/engine/model/scope.ts";
@@ -18,6 +19,7 @@ export interface InputOptions {
   readonly beside?: string | true;
   readonly mode?: string;
   readonly backup?: string;
+  readonly set?: string;
   readonly moment?: string;
   readonly target?: string;
   readonly guard?: string;
@@ -37,6 +39,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
     ...["mode", "source", "backup", "moment", "resume", "reason"],
     ...[...SELECTION, "rename", "beside", "target", "guard", "safetyBackup", "space"],
   ] as Name[],
+  drill: ["source", "backup", "set"],
   approve: ["run", "decision", "reason"],
 };
 
@@ -44,6 +47,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
 const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   backup: z.looseObject({ scope: dumpScopeSchema.optional() }),
   recover: recoverInputSchema,
+  drill: drillInputSchema,
 };
 
 /**
@@ -83,14 +87,14 @@ function backupInput({ cadence = "manual", slot, source, query, ...options }: In
 
 function otherInput(options: InputOptions, now: Date): Made {
   const { mode, moment, target, guard, safetyBackup, space, resume, reason, decision } = options;
-  const { source = [], backup, run, rename, beside } = options;
+  const { source = [], backup, set, run, rename, beside } = options;
   const rules = rename?.map(parseRename);
   const scope = {
     ...selectionOf(options),
     rename: rules?.every((rule) => rule !== undefined) ? rules : undefined,
     beside: beside === true ? now.toISOString().replace(/[-:]|\.\d+Z$/g, "") : beside,
   };
-  const asked = { mode, source: source[0], backupId: backup, moment, scope: unlessEmpty(scope) };
+  const asked = { mode, source: source[0], backupId: backup, setId: set, moment, scope: unlessEmpty(scope) };
   const said = { target, guard, safetyBackup, space, resume, reason, runId: run, decision };
   return {
     input: defined({ ...asked, ...said }),
@@ -155,6 +159,7 @@ const FLAGS: Readonly<Record<Name, string>> = {
   beside: "--beside",
   mode: "--mode",
   backup: "--backup",
+  set: "--set",
   moment: "--moment",
   target: "--target",
   guard: "--guard",

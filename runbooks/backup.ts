@@ -8,17 +8,17 @@ import {
   type PassState,
   type States,
   succeed,
-  type TaskState,
   when,
 } from "./steps/asl.ts";
 import { catchAll } from "./steps/failure.ts";
+import { checkStates, chooseDrill, drillStates } from "./steps/prove.ts";
 import { RETRY_WORK } from "./steps/retry.ts";
-import { callFunction, EXECUTION, workByCompute, workOnFargate } from "./steps/work.ts";
+import { callFunction, EXECUTION, workByCompute } from "./steps/work.ts";
 
 /** Hosts are few and small: more dumps at a time would only slow each other and the app down. */
 const SOURCES_AT_A_TIME = 4;
 const FAILED = "The source failed";
-const DRILL_DEFINITION = "$lookup($lookup($drillDefinitions, $item.source), $major)";
+const PROVEN = "The source is verified";
 
 /** The machine `Backup`: one run of a cadence over its sources, from claim to set. */
 export function backupMachine(bindings: MachineBindings): Machine {
@@ -98,8 +98,12 @@ function eachSource(bindings: MachineBindings): MapState {
           Next: "Dump",
         },
         ...dumpStates(bindings),
-        ...checkStates(bindings),
-        ...drillStates(bindings),
+        ...checkStates(bindings, "Is a drill due?", FAILED),
+        "Is a drill due?": chooseDrill(
+          "Decides by the cadence whether this backup has to be restored in isolation.",
+          [when("No drill for this cadence", "$not($item.drillDue)", PROVEN)],
+        ),
+        ...drillStates(bindings, { proven: PROVEN, failed: FAILED }),
         ...resultStates(),
       },
     },
@@ -125,60 +129,6 @@ function dumpStates(bindings: MachineBindings): States {
   );
 }
 
-function checkStates(bindings: MachineBindings): States {
-  return workByCompute(
-    bindings,
-    "Check",
-    { role: "checker", compute: "$item.compute" },
-    {
-      comment: "Reads every stored artifact again by its version and compares size and digest.",
-      request: `{ "job": "check", "backup": $backup, "drillDue": $item.drillDue }`,
-      timeoutSeconds: bindings.waits.checkSeconds,
-      retry: RETRY_WORK,
-      catch: catchAll("check", FAILED, { backup: evaluate("$backup") }),
-      next: "Is a drill due?",
-    },
-  );
-}
-
-function drillStates(bindings: MachineBindings): States {
-  return {
-    "Is a drill due?": choose(
-      "Decides by the cadence whether this backup has to be restored in isolation.",
-      [
-        when("No drill for this cadence", "$not($item.drillDue)", "The source is verified"),
-        when("There is a server of that version", `$exists(${DRILL_DEFINITION})`, "Drill"),
-      ],
-      "No drill server",
-    ),
-    "No drill server": {
-      Type: "Pass",
-      Comment: "A drill is due, but no server of the source's version is deployed to drill in.",
-      Output: {
-        step: "drill",
-        error: "ConfigError",
-        cause: evaluate(
-          `"No drill server of version " & $major & " is deployed for the source " & $item.source & "; deployed: " & $join([$keys($lookup($drillDefinitions, $item.source))], ", ") & ". The backup is checked, not proven. Add that version to the drills of the source and deploy again."`,
-        ),
-        backup: evaluate("$backup"),
-      },
-      Next: FAILED,
-    },
-    Drill: drill(bindings),
-  };
-}
-
-function drill(bindings: MachineBindings): TaskState {
-  return workOnFargate(bindings, evaluate(DRILL_DEFINITION), {
-    comment: "Restores the backup into an isolated server of the same version and compares it.",
-    request: `{ "job": "drill", "backup": $backup }`,
-    timeoutSeconds: bindings.waits.drillSeconds,
-    retry: RETRY_WORK,
-    catch: catchAll("drill", FAILED, { backup: evaluate("$backup") }),
-    next: "The source is verified",
-  });
-}
-
 function resultStates(): States {
   const failed: PassState = {
     Type: "Pass",
@@ -187,7 +137,7 @@ function resultStates(): States {
     End: true,
   };
   return {
-    "The source is verified": {
+    [PROVEN]: {
       Type: "Pass",
       Comment: "The backup is checked, and proven where a drill was due.",
       Output: { source: evaluate("$item.source"), state: "verified", backup: evaluate("$backup") },

@@ -1,6 +1,7 @@
 import { approveMachine } from "./approve.ts";
 import { backupMachine } from "./backup.ts";
 import type { MachineBindings } from "./bindings.ts";
+import { drillMachine } from "./drill.ts";
 import { recoverMachine } from "./recover.ts";
 import type { JsonObject, Machine } from "./steps/asl.ts";
 
@@ -106,6 +107,29 @@ export const RUNBOOKS: readonly Runbook[] = [
       "Red: the cause says the step, the state of the stack and the next command. Believe what it says of the app: where it stays stopped, it must.",
     ],
     machine: recoverMachine,
+  },
+  {
+    name: "drill",
+    title: "Prove backups of the vault by restoring them",
+    startedBy: "an operator, in the console or by `backup-estate run drill`",
+    inputs: [
+      { input: {}, means: "The newest whole backup of every source that can be drilled." },
+      { input: { source: "mongodb" }, means: "The newest whole backup of one source." },
+      {
+        input: { backupId: "20261123T020000123Z-7k2m9qx4ta" },
+        means:
+          "That backup, also an imported one, one of a part, or one that lies in Glacier and was thawed.",
+      },
+      { input: { setId: "20261123T020000120Z-3f8w2mx7ka" }, means: "Every backup of that set." },
+    ],
+    walk: [
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-drill`, and start it with the input `{}`. It changes nothing on the host and may be started at any time.",
+      "Wait for the end. Green: every chosen backup was restored in isolation, and its content is what was dumped. The output names each with its seconds, and the sources that were left out.",
+      "Red: the cause names every backup that is not proven, the step and the error.",
+      "IntegrityError: do not repeat it, and do not recover from that backup. Call the next level of the contacts; make a new backup now.",
+      "Anything else: the restore could not be run. The backup may be good; mend what the cause names and start again.",
+    ],
+    machine: drillMachine,
   },
   {
     name: "approve",

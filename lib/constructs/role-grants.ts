@@ -20,7 +20,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
  * | writer | manifests, sets, verifications, drills; indexes of sources that reuse | data, manifests, sets | claims, runs | but those for restoring |
- * | checker | data, manifests, verifications | verifications | | |
+ * | checker | data, manifests, sets, verifications, drills | verifications | | |
  * | drill | data, manifests, drills | drills | | |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals | |
@@ -43,11 +43,11 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "checker":
       return [
-        readVault(stores, ["data", "manifests", "verifications"]),
+        readVault(stores, ["data", "manifests", "sets", "verifications", "drills"]),
         writeVault(stores, ["verifications"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        answer(estate, ["backup"]),
+        answer(estate, ["backup", "drill"]),
       ];
     case "drill":
       return [
@@ -55,7 +55,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         writeVault(stores, ["drills"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        answer(estate, ["backup"]),
+        answer(estate, ["backup", "drill"]),
       ];
     case "restorer":
       return [

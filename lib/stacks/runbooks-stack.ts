@@ -2,8 +2,10 @@ import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
+import { drillMachine } from "../../runbooks/drill.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import { Machine } from "../constructs/machine.ts";
+import type { MachineName } from "../constructs/names.ts";
 import { Operator } from "../constructs/operator.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import type { WorkerExports } from "./workers-stack.ts";
@@ -23,23 +25,29 @@ export class RunbooksStack extends Stack {
       env: { region: estate.regions.primary },
     });
     const common = { ...workers, operationsKeyArn: stores.operationsKeyArn };
-    const recover = new Machine(this, "Recover", {
-      ...common,
-      machineName: `${estate.name}-recover`,
-      description: "Plans a recovery and, when told, restores a source, compares it and starts the app",
-      definition: recoverMachine(workers.bindings),
-    });
-    const approve = new Machine(this, "Approve", {
-      ...common,
-      machineName: `${estate.name}-approve`,
-      description: "Answers a recovery that waits for approval",
-      definition: approveMachine(workers.bindings),
-    });
+    const add = (id: string, machineName: MachineName, description: string, definition: object) => {
+      const named = { machineName: `${estate.name}-${machineName}`, description, definition };
+      const machine = new Machine(this, id, { ...common, ...named });
+      new CfnOutput(this, `${id}MachineArn`, { value: machine.stateMachineArn });
+    };
+    add(
+      "Recover",
+      "recover",
+      "Plans a recovery and, when told, restores a source, compares it and starts the app",
+      recoverMachine(workers.bindings),
+    );
+    add(
+      "Drill",
+      "drill",
+      "Proves backups of the vault by restores into isolated servers",
+      drillMachine(workers.bindings),
+    );
+    add("Approve", "approve", "Answers a recovery that waits for approval", approveMachine(workers.bindings));
     new Operator(this, "Operator", {
       estate,
       title: "operator",
-      description: "Starts backups and recoveries in the console",
-      machines: ["backup", "recover"],
+      description: "Starts backups, drills and recoveries in the console",
+      machines: ["backup", "recover", "drill"],
     });
     new Operator(this, "Approver", {
       estate,
@@ -47,7 +55,5 @@ export class RunbooksStack extends Stack {
       description: "Answers recoveries that wait for approval; starts none",
       machines: ["approve"],
     });
-    new CfnOutput(this, "RecoverMachineArn", { value: recover.stateMachineArn });
-    new CfnOutput(this, "ApproveMachineArn", { value: approve.stateMachineArn });
   }
 }

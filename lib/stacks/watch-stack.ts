@@ -5,7 +5,7 @@ import type { Bundle } from "../bundle.ts";
 import { AlertTopic } from "../constructs/alert-topic.ts";
 import { Auditor } from "../constructs/auditor.ts";
 import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
-import { machineArn } from "../constructs/names.ts";
+import { MACHINE_NAMES, machineArn } from "../constructs/names.ts";
 import { Reaction } from "../constructs/reaction.ts";
 import { changeState } from "../constructs/role-grants.ts";
 import type { EstateStores } from "../constructs/stores.ts";
@@ -62,9 +62,7 @@ function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic
       detailType: ["Step Functions Execution Status Change"],
       detail: {
         status: ["FAILED", "TIMED_OUT", "ABORTED"],
-        stateMachineArn: (["backup", "recover", "approve"] as const).map((machine) =>
-          machineArn(estate, machine),
-        ),
+        stateMachineArn: MACHINE_NAMES.map((machine) => machineArn(estate, machine)),
       },
     },
     grants: [
@@ -87,7 +85,7 @@ function taskStopped({ estate, workers }: WatchStackProps) {
     grants: [
       {
         actions: ["states:SendTaskFailure"],
-        resources: [machineArn(estate, "backup"), machineArn(estate, "recover")],
+        resources: (["backup", "recover", "drill"] as const).map((machine) => machineArn(estate, machine)),
         why: "Answers the token of the stopped task.",
       },
     ],

@@ -2,12 +2,14 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
 import { backupMachine } from "../../runbooks/backup.ts";
+import { drillMachine } from "../../runbooks/drill.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import type { Machine } from "../../runbooks/steps/asl.ts";
 import {
   answers,
   BINDINGS,
   CONFIG,
+  chosen,
   claimed,
   EXECUTION,
   estateService,
@@ -71,6 +73,12 @@ const lambda = { compute: "lambda" } as const;
 const stopFails: Script = { "stop-app": () => failsWith("RefusedError") };
 const mayStart = (error: string) => RESTORE_NOT_BEGUN.includes(error);
 
+/** Only one source, so that each attempt counts once. */
+const uncheckedOnFargate = {
+  drills: [{ ...chosen.drills[0], checkDue: true }],
+  leftOut: [],
+};
+
 const CASES: Record<string, Case> = {
   Backup: {
     machine: backupMachine(BINDINGS),
@@ -103,6 +111,18 @@ const CASES: Record<string, Case> = {
       Report: { endsAs: "RecoveryNotRecorded", appStartedAfter: stays },
       "Start the app again": { endsAs: "RefusedError", script: stopFails },
       "Report the failure": { endsAs: "RefusedError", script: stopFails, appStartedAfter: stays },
+    },
+  },
+  Drill: {
+    machine: drillMachine(BINDINGS),
+    rows: {
+      "Choose the backups": { endsAs: "DrillNotChosen" },
+      "Check on Lambda": { endsAs: "DrillFailed" },
+      "Check on Fargate": {
+        endsAs: "DrillFailed",
+        script: { "choose-drills": () => answers(uncheckedOnFargate) },
+      },
+      Drill: { endsAs: "DrillFailed" },
     },
   },
   Approve: { machine: approveMachine(BINDINGS), rows: { "Give the answer": { endsAs: "AnswerNotGiven" } } },
@@ -187,6 +207,16 @@ test("every way of every machine is taken by these tests", async () => {
     { claim: () => answers(claimed({ ...CONFIG, drillDue: true })) },
   ];
   for (const script of scripts) await runWith("Backup", { endsAs: "", script }, "", () => undefined);
+  for (const answer of [
+    { drills: "none", leftOut: [] },
+    { drills: [{ ...chosen.drills[0], major: "4" }], leftOut: [] },
+  ])
+    await runWith(
+      "Drill",
+      { endsAs: "", script: { "choose-drills": () => answers(answer) } },
+      "",
+      () => undefined,
+    );
   for (const plan of PLANS) await runWith("Recover", { endsAs: "", plan }, "", () => undefined);
   const refused: Script = { restore: () => failsWith("RefusedError") };
   for (const plan of [{ hasApp: false }, { runId: "run-0" }])

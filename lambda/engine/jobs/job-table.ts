@@ -1,6 +1,7 @@
 import type { Request } from "../model/requests.ts";
 import { audit } from "./audit.ts";
 import { check } from "./check.ts";
+import { chooseDrills } from "./choose-drills.ts";
 import { claim } from "./claim.ts";
 import { drill } from "./drill.ts";
 import { dump } from "./dump.ts";
@@ -39,6 +40,7 @@ const TABLE: JobTable = {
   dump: { roles: ["writer"], token: "answered", run: dump },
   check: { roles: ["checker"], token: "answered", run: check },
   drill: { roles: ["drill"], token: "answered", run: drill },
+  "choose-drills": { roles: ["checker"], token: "answered", run: chooseDrills },
   record: { roles: ["writer"], token: "answered", run: record },
   plan: { roles: ["restorer"], token: "answered", run: plan },
   "check-backup": recoveryStep,

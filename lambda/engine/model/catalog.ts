@@ -84,6 +84,12 @@ export function isUsableWhenNamed(backup: Backup, now: Date): boolean {
   return backup.manifest.type === "full" && !isExpired(backup, now) && isVerified(backup);
 }
 
+/** A full backup that has not expired, and of which no check or drill has said that it is bad. */
+export function isWorthDrilling(backup: Backup, now: Date): boolean {
+  const bad = ["damaged", "different"].includes(judgeBackup(backup));
+  return backup.manifest.type === "full" && !isExpired(backup, now) && !bad;
+}
+
 /**
  * Whether a backup counts as one of its source wherever nobody names it: as the newest, for freshness, as a base of
  * slices. A part of the source does not, nor what a recovery set aside before it overwrote it: it may be ruins.

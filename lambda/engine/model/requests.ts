@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cadenceSchema } from "./cadence.ts";
+import { chooseDrillsRequestSchema } from "./drill-choice.ts";
 import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
 import { dumpScopeSchema, type RestoreScope, restoreScopeSchema } from "./scope.ts";
@@ -264,6 +265,7 @@ export const requestSchema = z.discriminatedUnion("job", [
   dumpRequestSchema,
   checkRequestSchema,
   drillRequestSchema,
+  chooseDrillsRequestSchema,
   recordRequestSchema,
   planRequestSchema,
   recoveryStepRequestSchema,

@@ -1,3 +1,4 @@
+import type { ChooseDrillsAnswer } from "../../../lambda/engine/model/drill-choice.ts";
 import {
   type CheckAnswer,
   type ClaimAnswer,
@@ -35,7 +36,10 @@ export const BINDINGS: MachineBindings = {
       checker: definitionArn("checker"),
       restorer: definitionArn("restorer"),
     },
-    drill: { mongodb: { "7": definitionArn("drill-mongodb-7") } },
+    drill: {
+      mongodb: { "7": definitionArn("drill-mongodb-7") },
+      ledger: { "7": definitionArn("drill-ledger-7") },
+    },
   },
   waits: DEFAULT_WAITS,
 };
@@ -112,6 +116,22 @@ const dumped = (source: string): DumpAnswer => ({
 });
 const checked: CheckAnswer = { outcome: "intact", artifacts: 14, storedBytes: 90_000_000, seconds: 2.1 };
 const drilled: DrillAnswer = { outcome: "identical", seconds: 31 };
+/** What the runbook drill would prove. */
+export const chosen: ChooseDrillsAnswer = {
+  drills: [
+    {
+      ...{ source: "mongodb", compute: "fargate", backup: backupOf("mongodb"), major: "7" },
+      drillDue: true,
+      checkDue: false,
+    },
+    {
+      ...{ source: "ledger", compute: "lambda", backup: backupOf("ledger"), major: "7" },
+      drillDue: false,
+      checkDue: true,
+    },
+  ],
+  leftOut: ["exports: sources of the kind http-export have no drill"],
+};
 const recorded: RecordAnswer = {
   state: "complete",
   setKey: "sets/daily/20261123T020004120Z-7k2m9qx4ta.json",
@@ -149,6 +169,8 @@ function goodAnswer(request: Request): Json {
       return { ...checked };
     case "drill":
       return { ...drilled };
+    case "choose-drills":
+      return chosen as unknown as Json;
     case "record":
       return request.results.every(({ state }) => state === "verified")
         ? { ...recorded }

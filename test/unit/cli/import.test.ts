@@ -79,7 +79,7 @@ describe("import", () => {
     expect(printed).toContain("Recovers to 2026-11-23T02:00:00.000Z: as you said.");
     expect(printed).toContain("Left out, no restore could use it: admin.system.views.");
     expect(printed).toContain("are intact");
-    expect(printed).toMatch(/JOB_REQUEST=\{"job":"drill"|run recover --backup/);
+    expect(printed).toMatch(/run drill --source mongodb --backup|run recover --backup/);
   });
 
   it("warns of a position that is only the time of the file", async () => {

@@ -41,6 +41,8 @@ describe("the input of a machine", () => {
       { moment: "1:1", guard: "replace", safetyBackup: "skip", space: "ignore", resume: "r", reason: "x" },
       { moment: "1:1", guard: "replace", safetyBackup: "skip", space: "ignore", resume: "r", reason: "x" },
     ],
+    ["drill", { source: ["mongodb"] }, { source: "mongodb" }],
+    ["drill", { set: "20261123T020000120Z-3f8w2mx7ka" }, { setId: "20261123T020000120Z-3f8w2mx7ka" }],
     ["approve", { run: "r", decision: "reject" }, { runId: "r", decision: "reject" }],
     ["recover", { input: '{"mode":"plan"}' }, { mode: "plan" }],
   ])("%s: %j is %j", (machine, options, input) => {
