@@ -1,5 +1,5 @@
+import { appendFileSync } from "node:fs";
 import { appendFile, chmod, mkdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FilesWorld, readIndexLines, startFilesWorld, toItems } from "../../support/files-world.ts";
 import { judgeTree } from "../../support/tree-oracle.ts";
@@ -13,21 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
-/** Keeps changing a file until it is stopped. */
+/** Changes a file at every turn of the timers, and so at least once in every pause between two tries, until disposed. */
 function keepChanging(path: string) {
-  let isGoing = true;
-  const work = (async () => {
-    while (isGoing) {
-      await appendFile(path, "more");
-      await sleep(1);
-    }
-  })();
-  return {
-    async [Symbol.asyncDispose]() {
-      isGoing = false;
-      await work;
-    },
-  };
+  const timer = setInterval(() => appendFileSync(path, "more"), 1);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 describe("a file that changes while it is read", () => {
@@ -54,7 +43,7 @@ describe("a file that changes while it is read", () => {
   ])("and never rests is in the backup, marked, and told: %s", async (name, bytes) => {
     await writeFile(world.source(name), new Uint8Array(bytes).fill(1));
     {
-      await using _ = keepChanging(world.source(name));
+      using _ = keepChanging(world.source(name));
       const taken = await world.dump();
       expect(taken.summary.notes).toEqual([expect.stringMatching(/^1 changed at every try .*"uploads\//)]);
       expect(readIndexLines(taken.items)).toContainEqual(
