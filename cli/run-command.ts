@@ -15,6 +15,7 @@ Examples:
   backup-estate run recover --include 'erp.*' --beside --mode execute --wait      beside the live ones
   backup-estate run recover --rename 'erp.*=erp_copy.*' --target scratch --wait   on another server
   backup-estate run drill --source mongodb --wait                                 prove its newest backup
+  backup-estate run pre-deploy-backup --wait && ./deploy.sh                       exit code 0: safe to deploy
   backup-estate run approve --run 6f1c2a52-manual --decision approve
 
 Patterns are names as the source has them, such as erp.invoices; * stands for anything, \\* for itself.`;
@@ -23,7 +24,7 @@ Patterns are names as the source has them, such as erp.invoices; * stands for an
 export function runCommand(world: CliWorld): Command {
   const command = new Command("run")
     .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover, drill or approve")
+    .argument("<machine>", "backup, recover, drill, pre-deploy-backup or approve")
     .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
     .option("--region <region>", "Region of the estate; or AWS_REGION")
     .option("--input <json>", "the whole input, instead of what follows");
@@ -45,7 +46,7 @@ function addBackup(command: Command): Command {
       new Option("--cadence <cadence>", "backup: manual where it is not said").choices(FULL_CADENCES),
     )
     .option("--slot <time>", "backup: a slot that was missed, by its moment in UTC")
-    .option("--source <name...>", "backup: these sources; recover, drill: this one");
+    .option("--source <name...>", "backup, pre-deploy-backup: these sources; recover, drill: this one");
 }
 
 function addSelection(command: Command): Command {

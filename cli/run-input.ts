@@ -40,6 +40,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
     ...[...SELECTION, "rename", "beside", "target", "guard", "safetyBackup", "space"],
   ] as Name[],
   drill: ["source", "backup", "set"],
+  "pre-deploy-backup": ["source"],
   approve: ["run", "decision", "reason"],
 };
 
@@ -67,7 +68,7 @@ export function makeInput(machine: string, options: InputOptions, now: Date): Re
   const strange = said
     .filter((name) => !takes.includes(name))
     .map((name) => `${FLAGS[name]} is no input of ${machine}`);
-  const { input, faults } = machine === "backup" ? backupInput(options) : otherInput(options, now);
+  const { input, faults } = makers[machine]?.(options) ?? otherInput(options, now);
   const parsed = SCHEMAS[machine]?.safeParse(input);
   const wrong = parsed?.error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [];
   const all = [...strange, ...faults, ...wrong];
@@ -79,6 +80,11 @@ interface Made {
   readonly input: Record<string, unknown>;
   readonly faults: readonly string[];
 }
+
+const makers: Readonly<Record<string, (options: InputOptions) => Made>> = {
+  backup: backupInput,
+  "pre-deploy-backup": ({ source }) => ({ input: defined({ sources: source }), faults: [] }),
+};
 
 function backupInput({ cadence = "manual", slot, source, query, ...options }: InputOptions): Made {
   const scope = { ...selectionOf(options), query };

@@ -2,6 +2,7 @@ import { approveMachine } from "./approve.ts";
 import { backupMachine } from "./backup.ts";
 import type { MachineBindings } from "./bindings.ts";
 import { drillMachine } from "./drill.ts";
+import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
 import type { JsonObject, Machine } from "./steps/asl.ts";
 
@@ -130,6 +131,25 @@ export const RUNBOOKS: readonly Runbook[] = [
       "Anything else: the restore could not be run. The backup may be good; mend what the cause names and start again.",
     ],
     machine: drillMachine,
+  },
+  {
+    name: "pre-deploy-backup",
+    title: "Say whether it is safe to deploy",
+    startedBy:
+      "CI, a deploy script or cron, by `backup-estate run pre-deploy-backup --wait`; an operator in the console",
+    inputs: [
+      { input: {}, means: "Every source of the estate." },
+      { input: { sources: ["mongodb"] }, means: "Only what the deployment can harm." },
+      { input: { trigger: "deploy 4711" }, means: "Words for the set's record: who asked." },
+    ],
+    walk: [
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-pre-deploy-backup`, and start it with the input `{}`.",
+      "Green: every source has a backup of now that was restored and compared. Deploy.",
+      "Red with `SourcesBusy`: a backup by a schedule is at work. Start again when it has ended.",
+      "Red with anything else: do not deploy. The cause names every source that failed, the step and the error.",
+      'Did the deployment ruin the data? Start `-recover`; `{"backupId":"…"}` of that set names the moment before it.',
+    ],
+    machine: preDeployBackupMachine,
   },
   {
     name: "approve",

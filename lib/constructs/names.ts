@@ -55,7 +55,7 @@ export function destroyerArns(names: EstateNames): string[] {
   return [roleArn(names.keyAdminRole), roleArn(`cdk-*-cfn-exec-role-${Aws.ACCOUNT_ID}-*`)];
 }
 
-export const MACHINE_NAMES = ["backup", "recover", "drill", "approve"] as const;
+export const MACHINE_NAMES = ["backup", "recover", "drill", "pre-deploy-backup", "approve"] as const;
 export type MachineName = (typeof MACHINE_NAMES)[number];
 
 /** ARN of a machine of this estate by its name, so that a worker's role needs no reference to the machine. */

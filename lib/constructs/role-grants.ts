@@ -10,6 +10,8 @@ import type { EstateStores } from "./stores.ts";
 /** Roles of the blueprint that have something to run. */
 export type WorkerRole = "writer" | "checker" | "drill" | "restorer" | "approver" | "auditor";
 
+/** Machines whose executions hold claims. */
+const CLAIMING_MACHINES = ["backup", "recover", "pre-deploy-backup"] as const;
 const PUT_LOCKED = ["s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"] as const;
 const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
 
@@ -39,7 +41,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         seeExecutions(estate),
         openSources(estate, "read"),
         // Under a recovery it sets aside what that is about to overwrite.
-        answer(estate, ["backup", "recover"]),
+        answer(estate, ["backup", "recover", "pre-deploy-backup"]),
       ];
     case "checker":
       return [
@@ -47,7 +49,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         writeVault(stores, ["verifications"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        answer(estate, ["backup", "drill"]),
+        answer(estate, ["backup", "drill", "pre-deploy-backup"]),
       ];
     case "drill":
       return [
@@ -55,7 +57,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         writeVault(stores, ["drills"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        answer(estate, ["backup", "drill"]),
+        answer(estate, ["backup", "drill", "pre-deploy-backup"]),
       ];
     case "restorer":
       return [
@@ -196,7 +198,7 @@ function useOperationsKey(stores: EstateStores): Grant {
 function seeExecutions(estate: Estate): Grant {
   return {
     actions: ["states:DescribeExecution"],
-    resources: [executionArns(estate, "backup"), executionArns(estate, "recover")],
+    resources: CLAIMING_MACHINES.map((machine) => executionArns(estate, machine)),
     why: "Whether the execution that holds a claim still runs; executions are known by their machine only.",
   };
 }

@@ -1,14 +1,14 @@
 import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
-import { approveMachine } from "../../runbooks/approve.ts";
-import { drillMachine } from "../../runbooks/drill.ts";
-import { recoverMachine } from "../../runbooks/recover.ts";
+import { RUNBOOKS } from "../../runbooks/index.ts";
 import { Machine } from "../constructs/machine.ts";
-import type { MachineName } from "../constructs/names.ts";
 import { Operator } from "../constructs/operator.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import type { WorkerExports } from "./workers-stack.ts";
+
+/** Deployed with its schedules. */
+const STARTED_BY_SCHEDULES = "backup";
 
 export interface RunbooksStackProps {
   readonly estate: Estate;
@@ -18,36 +18,30 @@ export interface RunbooksStackProps {
 
 /** The machines that an operator starts, and the two human roles to start them with. */
 export class RunbooksStack extends Stack {
-  constructor(scope: Construct, id: string, { estate, stores, workers }: RunbooksStackProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { estate, stores: { operationsKeyArn }, workers }: RunbooksStackProps,
+  ) {
     super(scope, id, {
       stackName: `${estate.name}-runbooks`,
       description: `Runbooks of the backup estate ${estate.name}`,
       env: { region: estate.regions.primary },
     });
-    const common = { ...workers, operationsKeyArn: stores.operationsKeyArn };
-    const add = (id: string, machineName: MachineName, description: string, definition: object) => {
-      const named = { machineName: `${estate.name}-${machineName}`, description, definition };
-      const machine = new Machine(this, id, { ...common, ...named });
-      new CfnOutput(this, `${id}MachineArn`, { value: machine.stateMachineArn });
-    };
-    add(
-      "Recover",
-      "recover",
-      "Plans a recovery and, when told, restores a source, compares it and starts the app",
-      recoverMachine(workers.bindings),
-    );
-    add(
-      "Drill",
-      "drill",
-      "Proves backups of the vault by restores into isolated servers",
-      drillMachine(workers.bindings),
-    );
-    add("Approve", "approve", "Answers a recovery that waits for approval", approveMachine(workers.bindings));
+    for (const { name, title, machine } of RUNBOOKS.filter(
+      (runbook) => runbook.name !== STARTED_BY_SCHEDULES,
+    )) {
+      const named = { machineName: `${estate.name}-${name}`, description: title };
+      const definition = machine(workers.bindings);
+      const id = pascalCase(name);
+      const made = new Machine(this, id, { ...workers, operationsKeyArn, ...named, definition });
+      new CfnOutput(this, `${id}MachineArn`, { value: made.stateMachineArn });
+    }
     new Operator(this, "Operator", {
       estate,
       title: "operator",
       description: "Starts backups, drills and recoveries in the console",
-      machines: ["backup", "recover", "drill"],
+      machines: ["backup", "recover", "drill", "pre-deploy-backup"],
     });
     new Operator(this, "Approver", {
       estate,
@@ -56,4 +50,9 @@ export class RunbooksStack extends Stack {
       machines: ["approve"],
     });
   }
+}
+
+/** Ids of constructs are a contract: what is deployed keeps them. */
+function pascalCase(name: string): string {
+  return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

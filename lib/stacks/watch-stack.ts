@@ -72,6 +72,9 @@ function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic
   } as const;
 }
 
+/** Machines that wait for tasks. */
+const WORKING_MACHINES = ["backup", "recover", "drill", "pre-deploy-backup"] as const;
+
 /** A worker that died cannot answer its token: this ends the machine's wait at once. */
 function taskStopped({ estate, workers }: WatchStackProps) {
   return {
@@ -85,7 +88,7 @@ function taskStopped({ estate, workers }: WatchStackProps) {
     grants: [
       {
         actions: ["states:SendTaskFailure"],
-        resources: (["backup", "recover", "drill"] as const).map((machine) => machineArn(estate, machine)),
+        resources: WORKING_MACHINES.map((machine) => machineArn(estate, machine)),
         why: "Answers the token of the stopped task.",
       },
     ],

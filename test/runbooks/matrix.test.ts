@@ -3,6 +3,7 @@ import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
 import { backupMachine } from "../../runbooks/backup.ts";
 import { drillMachine } from "../../runbooks/drill.ts";
+import { preDeployBackupMachine } from "../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import type { Machine } from "../../runbooks/steps/asl.ts";
 import {
@@ -125,6 +126,18 @@ const CASES: Record<string, Case> = {
       Drill: { endsAs: "DrillFailed" },
     },
   },
+  "Pre-deploy backup": {
+    machine: preDeployBackupMachine(BINDINGS),
+    rows: {
+      "Claim the sources": { endsAs: "ClaimFailed" },
+      "Dump on Lambda": { endsAs: "DoNotDeploy" },
+      "Dump on Fargate": { endsAs: "DoNotDeploy" },
+      "Check on Lambda": { endsAs: "DoNotDeploy" },
+      "Check on Fargate": { endsAs: "DoNotDeploy" },
+      Drill: { endsAs: "DoNotDeploy" },
+      "Record the set": { endsAs: "SetNotRecorded" },
+    },
+  },
   Approve: { machine: approveMachine(BINDINGS), rows: { "Give the answer": { endsAs: "AnswerNotGiven" } } },
 };
 
@@ -206,7 +219,8 @@ test("every way of every machine is taken by these tests", async () => {
     { claim: () => answers({ ...claimed(), sources: "none" }) },
     { claim: () => answers(claimed({ ...CONFIG, drillDue: true })) },
   ];
-  for (const script of scripts) await runWith("Backup", { endsAs: "", script }, "", () => undefined);
+  for (const name of ["Backup", "Pre-deploy backup"])
+    for (const script of scripts) await runWith(name, { endsAs: "", script }, "", () => undefined);
   for (const answer of [
     { drills: "none", leftOut: [] },
     { drills: [{ ...chosen.drills[0], major: "4" }], leftOut: [] },

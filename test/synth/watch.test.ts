@@ -58,7 +58,7 @@ describe("failures have one publisher", () => {
     const machines = [templates.workers, templates.runbooks].flatMap((one) =>
       propertiesOf(one, "AWS::StepFunctions::StateMachine"),
     );
-    expect(machines).toHaveLength(4);
+    expect(machines).toHaveLength(5);
     expect(JSON.stringify(machines)).not.toContain("sns:");
     for (const one of [templates.workers, templates.runbooks])
       expect(JSON.stringify(propertiesOf(one, "AWS::IAM::Policy"))).not.toContain("sns:Publish");

@@ -12,7 +12,7 @@ import { keys } from "../model/keys.ts";
 import { parseRecord, setRecordSchema } from "../model/records.ts";
 import type { BackupRef } from "../model/requests.ts";
 import { findBackup, walkCatalog } from "../vault/catalog-reader.ts";
-import { isDrillDue, type Services, sourceConfigOf } from "./services.ts";
+import { canBeDrilled, isDrillDue, type Services, sourceConfigOf } from "./services.ts";
 
 type Input = z.infer<typeof drillInputSchema>;
 
@@ -86,7 +86,7 @@ async function findOfSet(
 ): Promise<Found> {
   if (!Object.hasOwn(services.estate.sources, source))
     return { leftOut: `${source}: the estate no longer has this source` };
-  if (isNeverDrilled(source, services)) return neverDrilled(source, services);
+  if (!canBeDrilled(source, services)) return neverDrilled(source, services);
   return await findNamed(backupId, [source], services, signal);
 }
 
@@ -109,7 +109,7 @@ async function findNamed(
 
 /** Of those in Glacier none is taken unasked: it would have to be thawed first, which takes hours and money. */
 async function findNewest(source: string, services: Services, signal: AbortSignal): Promise<Found> {
-  if (isNeverDrilled(source, services)) return neverDrilled(source, services);
+  if (!canBeDrilled(source, services)) return neverDrilled(source, services);
   const cadences = FULL_CADENCES.filter(
     (cadence) => services.estate.cadences[cadence]?.storage !== "glacier",
   );
@@ -132,7 +132,7 @@ function faultsOf({ manifest, ref }: Backup, services: Services): string[] {
     ...(Date.parse(manifest.expiresAt) <= services.clock.now().getTime()
       ? [`${name} expired at ${manifest.expiresAt}`]
       : []),
-    ...(isNeverDrilled(ref.source, services)
+    ...(!canBeDrilled(ref.source, services)
       ? [`${name}: sources of the kind ${kindOf(ref.source, services)} have no drill`]
       : []),
   ];
@@ -140,10 +140,6 @@ function faultsOf({ manifest, ref }: Backup, services: Services): string[] {
 
 function neverDrilled(source: string, services: Services) {
   return { leftOut: `${source}: sources of the kind ${kindOf(source, services)} have no drill` };
-}
-
-function isNeverDrilled(source: string, services: Services): boolean {
-  return services.sourceOf(kindOf(source, services)).needs.drill === "none";
 }
 
 function kindOf(source: string, { estate }: Services): string {

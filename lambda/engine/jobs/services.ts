@@ -104,9 +104,14 @@ export function policyOf(estate: Estate, cadence: Cadence): CadencePolicy {
 
 /** Whether backups of that source and cadence are to be restored in isolation and compared. */
 export function isDrillDue(source: string, cadence: Cadence, services: Services): boolean {
-  const { kind } = sourceConfigOf(services.estate, source);
   const drill = services.estate.cadences[cadence]?.drill ?? false;
-  return drill && services.sourceOf(kind).needs.drill !== "none";
+  return drill && canBeDrilled(source, services);
+}
+
+/** Whether the kind of that source has something to be drilled in. */
+export function canBeDrilled(source: string, services: Services): boolean {
+  const { kind } = sourceConfigOf(services.estate, source);
+  return services.sourceOf(kind).needs.drill !== "none";
 }
 
 /** The execution's own name: what follows the machine in `arn:…:execution:<machine>:<name>`. */

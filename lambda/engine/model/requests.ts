@@ -48,6 +48,8 @@ export const claimRequestSchema = z.strictObject({
   slot: instant.optional(),
   /** A schedule's input says `schedule <name>`; left out, it is `operator`. */
   trigger: z.string().optional(),
+  /** `required`: a drill is due of every source that can be drilled, whatever the cadence says. */
+  proof: z.literal("required").optional(),
   /** Only with the cadence `manual`, and of one source. */
   scope: dumpScopeSchema.optional(),
 });

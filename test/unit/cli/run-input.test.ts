@@ -43,6 +43,8 @@ describe("the input of a machine", () => {
     ],
     ["drill", { source: ["mongodb"] }, { source: "mongodb" }],
     ["drill", { set: "20261123T020000120Z-3f8w2mx7ka" }, { setId: "20261123T020000120Z-3f8w2mx7ka" }],
+    ["pre-deploy-backup", {}, {}],
+    ["pre-deploy-backup", { source: ["mongodb", "files"] }, { sources: ["mongodb", "files"] }],
     ["approve", { run: "r", decision: "reject" }, { runId: "r", decision: "reject" }],
     ["recover", { input: '{"mode":"plan"}' }, { mode: "plan" }],
   ])("%s: %j is %j", (machine, options, input) => {

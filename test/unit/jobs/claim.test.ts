@@ -39,6 +39,21 @@ function interleaved(state: StateStore, seed: number): StateStore {
 }
 
 describe("claim", () => {
+  it.each([
+    ["is left to the cadence where nothing is said", {}, {}, false],
+    ["is due where a proof is required", { proof: "required" }, {}, true],
+    ["is never due of a kind that has none", { proof: "required" }, { drill: "none" }, false],
+  ])("a drill %s", async (_, said, needs, drillDue) => {
+    const { services } = twoSources();
+    const { manual, ...others } = services.estate.cadences;
+    const cadences = { ...others, ...(manual && { manual: { ...manual, drill: false } }) };
+    const source = services.sourceOf("fake");
+    const sourceOf = () => ({ ...source, needs: { ...source.needs, ...needs } }) as typeof source;
+    const changed = { ...services, estate: { ...services.estate, cadences }, sourceOf };
+    const request = claimRequest("one", { cadence: "manual", sources: ["ledger"], ...said });
+    expect(await claim(request, changed, NEVER)).toMatchObject({ sources: [{ source: "ledger", drillDue }] });
+  });
+
   it("takes the last occurrence of the schedule as the slot, and every source with its compute", async () => {
     const { services } = twoSources();
     expect(await claim(claimRequest("one"), services, NEVER)).toMatchObject({
