@@ -1,10 +1,4 @@
 /**
- * A young generation of at most 8 MiB: left to itself it grows with the garbage of a fast stream, by 60 MiB and more
- * beyond what is alive.
- */
-export const WORKER_NODE_FLAGS = ["--max-semi-space-size=8"];
-
-/**
  * What a task runs by `node -e`: fetches the one-file worker bundle, refuses it when its SHA-256 is not the one
  * of the task definition, and imports it. The AWS SDK is the one that the image carries for Lambda functions.
  */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { WORKER_BOOTSTRAP, WORKER_NODE_FLAGS } from "../../lib/constructs/bootstrap.ts";
+import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
+import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { makeEstate } from "../support/estate.ts";
 import { MONGO_DRILL, propertiesOf, resourcesOf, statementsOf, synthesizeEstate } from "./synthesize.ts";

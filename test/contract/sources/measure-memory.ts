@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WORKER_NODE_FLAGS } from "../../../lib/constructs/bootstrap.ts";
+import { WORKER_NODE_FLAGS } from "../../../lambda/engine/model/worker-flags.ts";
 import type { Opening } from "./sessions.ts";
 import type { Place } from "./world.ts";
 

@@ -1,0 +1,5 @@
+/**
+ * A young generation of at most 8 MiB: left to itself it grows with the garbage of a fast stream, by 60 MiB and more
+ * beyond what is alive.
+ */
+export const WORKER_NODE_FLAGS = ["--max-semi-space-size=8"];
