@@ -39,7 +39,9 @@ function describe(backup: Backup, now: Date): string {
       ...Object.entries(manifest.versions).map(([name, version]) => [name, version]),
     ],
   );
-  return [facts, describeProofs(backup), describeContent(backup)].join("\n\n");
+  const notes = (manifest.notes ?? []).map((note) => `Note: ${note}`);
+  const parts = [facts, ...(notes.length > 0 ? [notes.join("\n")] : [])];
+  return [...parts, describeProofs(backup), describeContent(backup)].join("\n\n");
 }
 
 function describeProofs({ verifications, drills }: Backup): string {

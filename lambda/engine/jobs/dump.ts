@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { invariant, throwIfAborted } from "../model/errors.ts";
 import { makeId } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
-import { type Artifact, type Manifest, manifestSchema } from "../model/manifest.ts";
+import { type Artifact, MANIFEST_NOTES_LIMIT, type Manifest, manifestSchema } from "../model/manifest.ts";
 import type { DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
 import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
 import type { DumpItem, DumpSummary, StoredItem } from "../sources/source.ts";
@@ -146,6 +146,7 @@ export function makeManifest(
     fingerprint: summary.fingerprint,
     ...(summary.endState && { endState: summary.endState }),
     ...(scope && { scope }),
+    ...(summary.notes && { notes: summary.notes.slice(0, MANIFEST_NOTES_LIMIT) }),
     artifacts: [...artifacts],
     lockedUntil: lifetimes.manifest.lockedUntil.toISOString(),
     expiresAt: lifetimes.manifest.expiresAt.toISOString(),

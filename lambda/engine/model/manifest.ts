@@ -81,11 +81,16 @@ export const manifestSchema = z.strictObject({
   notReplayed: z.array(z.string()).optional(),
   /** What was dumped, where that is not everything: such a backup never stands in for a whole one. */
   scope: dumpScopeSchema.optional(),
+  /** What an operator ought to know of it, such as files that changed at every try; the first ones, where there are many. */
+  notes: z.array(z.string()).optional(),
   artifacts: z.array(artifactSchema),
   lockedUntil: instant,
   expiresAt: instant,
 });
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** A manifest is read whole, so it keeps so many notes at most. */
+export const MANIFEST_NOTES_LIMIT = 50;
 
 /** A manifest from its stored bytes; throws `IntegrityError` MANIFEST_INVALID that names `key` and every fault. */
 export function parseManifest(bytes: Uint8Array, key: string): Manifest {

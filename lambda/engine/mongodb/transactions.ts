@@ -1,5 +1,12 @@
+import { RefusedError } from "../model/errors.ts";
 import { findElement } from "./bson.ts";
 import { type Entry, embedded, readCommand, readNested } from "./oplog.ts";
+
+/**
+ * What undecided transactions may hold together. One takes a minute at most, by default, and a server writes less in it.
+ * Source: MongoDB's manual, `transactionLifetimeLimitSeconds`.
+ */
+const UNDECIDED_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 /**
  * Turns the entries of transactions into the operations that were committed. A large transaction is spread over
@@ -7,31 +14,60 @@ import { type Entry, embedded, readCommand, readNested } from "./oplog.ts";
  */
 export class TransactionBuffer {
   readonly #open = new Map<string, Entry[]>();
+  readonly #limitBytes: number;
+  #heldBytes = 0;
 
-  /** The operations that `entry` makes effective, in order. */
+  constructor(limitBytes = UNDECIDED_LIMIT_BYTES) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /**
+   * The operations that `entry` makes effective, in order. Throws `RefusedError` NOT_ENOUGH_SPACE when undecided
+   * transactions are larger than the limit.
+   */
   take(entry: Entry): Entry[] {
     if (entry.kind !== "c") return [entry];
     const { name } = readCommand(entry);
     if (name === "applyOps") return this.#takeOperations(entry);
     if (name !== "commitTransaction" && name !== "abortTransaction") return [entry];
-    const kept = this.#open.get(keyOf(entry)) ?? [];
-    this.#open.delete(keyOf(entry));
+    const kept = this.#release(keyOf(entry));
     return name === "commitTransaction" ? kept : [];
+  }
+
+  #release(key: string): Entry[] {
+    const kept = this.#open.get(key) ?? [];
+    this.#open.delete(key);
+    this.#heldBytes -= bytesOf(kept);
+    return kept;
+  }
+
+  #keep(key: string, operations: readonly Entry[]): void {
+    this.#heldBytes += bytesOf(operations);
+    if (this.#heldBytes > this.#limitBytes) throw tooLarge(this.#heldBytes, this.#limitBytes);
+    this.#open.set(key, [...(this.#open.get(key) ?? []), ...operations]);
   }
 
   #takeOperations(entry: Entry): Entry[] {
     const object = embedded(entry, "o");
     const operations = readNested(entry).flatMap((nested) => this.take(nested));
     if (!entry.elements.has("txnNumber")) return operations;
-    const all = [...(this.#open.get(keyOf(entry)) ?? []), ...operations];
     const undecided = findElement(object, "partialTxn") ?? findElement(object, "prepare");
-    if (undecided === undefined) {
-      this.#open.delete(keyOf(entry));
-      return all;
-    }
-    this.#open.set(keyOf(entry), all);
+    if (undecided === undefined) return [...this.#release(keyOf(entry)), ...operations];
+    this.#keep(keyOf(entry), operations);
     return [];
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function tooLarge(gotBytes: number, limitBytes: number): RefusedError {
+  return new RefusedError(
+    "NOT_ENOUGH_SPACE",
+    `Transactions that are not decided yet hold ${gotBytes} bytes of the log, and a replay keeps ${limitBytes} at most. Recover to a moment before they began, and what they wrote by hand.`,
+    { facts: { gotBytes, limitBytes } },
+  );
 }
 
 function keyOf(entry: Entry): string {

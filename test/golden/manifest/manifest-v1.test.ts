@@ -13,7 +13,7 @@ import {
 
 // These bytes lie in vaults. They are never regenerated: a change that needs that breaks every stored backup.
 const FOLDER = join(import.meta.dirname, "v1");
-const MANIFESTS = ["empty-hourly.json", "full-daily.json", "part-manual.json", "safety-manual.json", "slice.json"];
+const MANIFESTS = ["empty-hourly.json", "full-daily.json", "part-manual.json", "part-with-notes.json", "safety-manual.json", "slice.json"];
 const RECORDS = {
   "drill-different.json": drillRecordSchema,
   "recovery.json": recoveryRecordSchema,

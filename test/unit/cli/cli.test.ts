@@ -60,6 +60,7 @@ async function storeBackup(): Promise<Manifest> {
     sealedAt: at,
     versions: { server: "7.0.15" },
     fingerprint: {},
+    notes: ["db3 is 240 s behind"],
     artifacts: [artifact],
     ...lifetime,
   };
@@ -137,6 +138,10 @@ describe("list and show", () => {
       }),
     ]);
     expect(JSON.parse((await run("show", BACKUP, "--json")).printed).manifest).toEqual(manifest);
+  });
+
+  it("tell what the source noted of its dump", async () => {
+    expect((await run("show", BACKUP)).printed).toContain("Note: db3 is 240 s behind");
   });
 
   it("end with 4 and say so where a manifest is none", async () => {

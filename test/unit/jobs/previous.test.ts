@@ -148,9 +148,9 @@ describe("a dump that builds upon the backup before it", () => {
 });
 
 describe("what a source notes of its dump", () => {
-  it("is told to the operator in the log", async () => {
+  it("is told in the log, and kept in the manifest", async () => {
     const { world, back } = thriftyWorld();
-    await back("daily");
+    expect((await back("daily")).notes).toEqual(["db3 is 240 s behind"]);
     expect(world.lines.join("\n")).toContain("db3 is 240 s behind");
   });
 });

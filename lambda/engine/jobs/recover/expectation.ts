@@ -1,12 +1,12 @@
 import { FULL_CADENCES } from "../../model/cadence.ts";
-import { type Backup, isVerified } from "../../model/catalog.ts";
+import { type Backup, isVerified, standsForSource } from "../../model/catalog.ts";
 import { walkCatalog } from "../../vault/catalog-reader.ts";
 import type { Services } from "../services.ts";
 
 /** Older backups than these say little about today's sizes. */
 const LOOKED_AT_PER_CADENCE = 3;
 
-/** Seconds of the newest drill of this source that ended well, or undefined before the first one. */
+/** Seconds of the backup's own drill, or of the newest one of the whole source; undefined before the first one. */
 export async function expectSeconds(
   backup: Backup,
   services: Services,
@@ -21,10 +21,15 @@ export async function expectSeconds(
   };
   for await (const entry of walkCatalog(services.vault, query, signal)) {
     const seconds =
-      entry.kind === "backup" && isVerified(entry.backup) ? drillSeconds(entry.backup) : undefined;
+      entry.kind === "backup" && tellsOfAll(entry.backup) ? drillSeconds(entry.backup) : undefined;
     if (seconds !== undefined) return seconds;
   }
   return undefined;
+}
+
+/** A part of the source is restored in no time, and says nothing of the whole. */
+function tellsOfAll(backup: Backup): boolean {
+  return isVerified(backup) && standsForSource(backup.manifest);
 }
 
 function drillSeconds({ drills }: Backup): number | undefined {
