@@ -3,13 +3,21 @@ import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type Mongod, startMongod } from "../servers/mongod.ts";
+import { runMongoshScript } from "../servers/mongosh.ts";
 
 /** A small company's server: MongoDB as a one-node replica set with access control, sshd, and an app. */
 export interface Company extends RehearsalHost {
   readonly mongod: Mongod;
-  /** The user of the backups, with the rights that `docs/host.md` names. */
-  readonly backupUser: { readonly name: string; readonly password: string };
+  /** As whom backups, recoveries and replays log in: made by the script that `docs/host.md` tells to run. */
+  readonly databaseUsers: Readonly<Record<"dump" | "restore" | "replay", DatabaseUser>>;
 }
+
+interface DatabaseUser {
+  readonly name: string;
+  readonly password: string;
+}
+
+const USERS_SCRIPT = join(import.meta.dirname, "../../examples/mongodb-users.js");
 
 /** Starts all of it; passwords are random and live as long as the rehearsal. */
 export async function startCompany(folder: string, signal: AbortSignal): Promise<Company> {
@@ -20,27 +28,55 @@ export async function startCompany(folder: string, signal: AbortSignal): Promise
     auth: { users: [owner] },
     signal,
   });
-  const backupUser = { name: "estate", password: makePassword() };
-  await createBackupUser(mongod.uri, backupUser);
+  const databaseUsers = {
+    dump: { name: "estate-dump", password: makePassword() },
+    restore: { name: "estate-restore", password: makePassword() },
+    replay: { name: "estate-replay", password: makePassword() },
+  };
+  await createUsers(mongod.uri, Object.values(databaseUsers));
   const app = { mongodbUri: mongod.uri, database: "erp", collection: "invoices" };
   const host = await startHost({ folder: join(folder, "host"), app, signal });
   const stop = async () => {
     await host.stop();
     await mongod.stop();
   };
-  return { ...host, mongod, backupUser, stop, [Symbol.asyncDispose]: stop };
+  return { ...host, mongod, databaseUsers, stop, [Symbol.asyncDispose]: stop };
 }
 
 function makePassword(): string {
   return randomBytes(18).toString("base64url");
 }
 
-/** As `docs/host.md` tells an operator to. */
-async function createBackupUser(uri: string, user: Company["backupUser"]): Promise<void> {
+async function createUsers(uri: string, users: readonly DatabaseUser[]): Promise<void> {
   await using client = new MongoClient(uri);
-  const admin = client.db("admin");
-  const privileges = [{ resource: { anyResource: true }, actions: ["anyAction"] }];
-  await admin.command({ createRole: "estateReplay", roles: [], privileges });
-  const roles = ["backup", "restore", "estateReplay"];
-  await admin.command({ createUser: user.name, pwd: user.password, roles });
+  await runMongoshScript(client, USERS_SCRIPT, (asked) => {
+    const found = users.find(({ name }) => name === asked);
+    if (found === undefined) throw new Error(`The script of the users asks for the password of "${asked}".`);
+    return found.password;
+  });
+}
+
+/** The source `mongodb` of `estate.yaml`, and the secrets that it names. */
+export function mongodbSourceOf({ mongod, databaseUsers: { dump, restore, replay } }: Company) {
+  const names = {
+    dump: "company/mongodb",
+    restore: "company/mongodb-restore",
+    replay: "company/mongodb-replay",
+  };
+  return {
+    source: {
+      reach: { via: "ssh", host: mongod.host, port: mongod.port },
+      user: dump.name,
+      passwordSecret: names.dump,
+      restoreUser: restore.name,
+      restorePasswordSecret: names.restore,
+      restoreReplayUser: replay.name,
+      restoreReplayPasswordSecret: names.replay,
+    },
+    secrets: {
+      [names.dump]: dump.password,
+      [names.restore]: restore.password,
+      [names.replay]: replay.password,
+    },
+  };
 }

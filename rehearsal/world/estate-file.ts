@@ -1,17 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
-import type { Company } from "./company.ts";
+import { type Company, mongodbSourceOf } from "./company.ts";
 
 export const REGIONS = { primary: "eu-central-1", replica: "eu-west-1" } as const;
 export const OBJECTIVES = { rpoSeconds: 3600, rtoSeconds: 1800 } as const;
 const KEY_SECRET = "rehearsal/host-key";
-const PASSWORD_SECRET = "rehearsal/mongodb";
 const DAY_MS = 86_400_000;
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"] as const;
 
 /** The secrets of the company that its operator puts into Secrets Manager before the deploy. */
 export function secretsOf(company: Company): Readonly<Record<string, string>> {
-  return { [KEY_SECRET]: company.privateKey, [PASSWORD_SECRET]: company.backupUser.password };
+  return { [KEY_SECRET]: company.privateKey, ...mongodbSourceOf(company).secrets };
 }
 
 /**
@@ -37,11 +36,7 @@ export async function writeEstateFile(path: string, company: Company, now: Date)
       health: { url: company.healthUrl, body: '"status":"ok"' },
     },
     sources: {
-      mongodb: {
-        reach: { via: "ssh", host: company.mongod.host, port: company.mongod.port },
-        user: company.backupUser.name,
-        passwordSecret: PASSWORD_SECRET,
-      },
+      mongodb: mongodbSourceOf(company).source,
     },
     cadences: {
       slice: { every: "1 minute" },

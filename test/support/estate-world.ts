@@ -18,7 +18,7 @@ import { waitFor } from "../../rehearsal/scenario/executions.ts";
 import { startMongod } from "../../rehearsal/servers/mongod.ts";
 import { type Alerts, subscribeToAlerts } from "../../rehearsal/world/alerts.ts";
 import { type Clients, makeClients } from "../../rehearsal/world/clients.ts";
-import { type Company, startCompany } from "../../rehearsal/world/company.ts";
+import { type Company, mongodbSourceOf, startCompany } from "../../rehearsal/world/company.ts";
 import { type DeployedEstate, readEstate } from "../../rehearsal/world/estate.ts";
 import { REGIONS } from "../../rehearsal/world/estate-file.ts";
 import { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
@@ -44,7 +44,7 @@ export interface EstateWorld extends AsyncDisposable {
   readonly proxy: FaultyProxy;
   readonly sshd: Sshd;
   readonly mongo: MongoClient;
-  readonly backupUser: Company["backupUser"];
+  readonly backupUser: Company["databaseUsers"]["dump"];
   /** Where the servers of drills keep their data. */
   readonly drillFolder: string;
   /** A power cut of the company's mongod, and its way back with all of its data. */
@@ -62,7 +62,7 @@ const RETRY_PAUSE_SCALE = 0.1;
 const HEARTBEAT_MS = 3_000;
 const SIZE = { customers: 300, invoices: 3_000, messages: 2_000, readings: 500 } as const;
 const SEED = 20261123;
-const SECRETS = { key: "faults/host-key", password: "faults/mongodb" } as const;
+const KEY_SECRET = "faults/host-key";
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"] as const;
 
 /** Starts all of it with the pieces of the rehearsal; takes about a minute. What was started ends when it throws. */
@@ -104,7 +104,7 @@ export async function startEstateWorld(): Promise<EstateWorld> {
   return {
     ...{ folder, clients, estate, agent, alerts, proxy, sshd, mongo, mongod, drillFolder },
     environment: aws.env,
-    backupUser: company.backupUser,
+    backupUser: company.databaseUsers.dump,
     ...runsOf(clients, estate, agent),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -161,7 +161,7 @@ async function deploy(
   sshd: Sshd,
   signal: AbortSignal,
 ): Promise<Deployment> {
-  const values = { [SECRETS.key]: sshd.privateKey, [SECRETS.password]: company.backupUser.password };
+  const values = { [KEY_SECRET]: sshd.privateKey, ...mongodbSourceOf(company).secrets };
   for (const [Name, SecretString] of Object.entries(values))
     await secrets.send(new CreateSecretCommand({ Name, SecretString }));
   const config = join(folder, "estate.yaml");
@@ -187,7 +187,7 @@ function makeEstateFile(company: Company, { host }: Sshd, now: Date) {
       port: host.port,
       user: host.user,
       hostKey: host.hostKey,
-      keySecret: SECRETS.key,
+      keySecret: KEY_SECRET,
     },
     app: {
       stop: company.stopCommand,
@@ -195,11 +195,7 @@ function makeEstateFile(company: Company, { host }: Sshd, now: Date) {
       health: { url: company.healthUrl, body: '"status":"ok"' },
     },
     sources: {
-      mongodb: {
-        reach: { via: "ssh", host: company.mongod.host, port: company.mongod.port },
-        user: company.backupUser.name,
-        passwordSecret: SECRETS.password,
-      },
+      mongodb: mongodbSourceOf(company).source,
     },
     cadences: {
       slice: "off",

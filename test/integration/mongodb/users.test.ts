@@ -2,6 +2,7 @@ import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mongodb } from "../../../lambda/engine/sources/mongodb.ts";
 import type { Session } from "../../../lambda/engine/sources/source.ts";
+import { runMongoshScript } from "../../../rehearsal/servers/mongosh.ts";
 import {
   configFor,
   makeContext,
@@ -12,7 +13,6 @@ import {
   takeDump,
   toRestoreItems,
 } from "../../support/mongodb.ts";
-import { runMongoshScript } from "../../support/mongosh.ts";
 
 const SCRIPT = "examples/mongodb-users.js";
 const ROOT = { name: "root", password: "not-a-secret", roles: ["root"] };
@@ -25,9 +25,9 @@ beforeAll(async () => {
   const start = () => startServer({ replicaSet: "rs0", auth: { users: [ROOT] } });
   [source, target] = await Promise.all([start(), start()]);
   client = new MongoClient(source.mongod.uri);
-  await runMongoshScript(client, SCRIPT);
+  await runMongoshScript(client, SCRIPT, String);
   await using other = new MongoClient(target.mongod.uri);
-  await runMongoshScript(other, SCRIPT);
+  await runMongoshScript(other, SCRIPT, String);
   await fill();
 });
 afterAll(async () => {
@@ -90,7 +90,7 @@ const as = (server: TestServer, user: string) =>
 
 describe("the users of the script", () => {
   it("are made once, and their roles brought up to date when it runs again", async () => {
-    expect(await runMongoshScript(client, SCRIPT)).toEqual([
+    expect(await runMongoshScript(client, SCRIPT, String)).toEqual([
       "updateRole estateDump",
       "updateRole estateRestore",
       "updateRole estateReplay",

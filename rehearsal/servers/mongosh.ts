@@ -4,9 +4,14 @@ import type { Document, MongoClient } from "mongodb";
 
 /**
  * Runs a script that is meant for mongosh: what it does to `admin` is noted, and then done by the driver. There is no
- * mongosh here; of its methods those that our script uses are here, and another one fails. Passwords are the users' names.
+ * mongosh here; of its methods those that our script uses are here, and another one fails. `passwordOf`
+ * answers what the script asks a person for.
  */
-export async function runMongoshScript(client: MongoClient, path: string): Promise<string[]> {
+export async function runMongoshScript(
+  client: MongoClient,
+  path: string,
+  passwordOf: (user: string) => string,
+): Promise<string[]> {
   const admin = client.db("admin");
   const { roles } = await admin.command({ rolesInfo: 1 });
   const { users } = await admin.command({ usersInfo: 1 });
@@ -24,7 +29,7 @@ export async function runMongoshScript(client: MongoClient, path: string): Promi
     print: (text: string) => {
       asked = /password of (\S+):/.exec(text)?.[1] ?? "";
     },
-    passwordPrompt: () => asked,
+    passwordPrompt: () => passwordOf(asked),
   };
   runInContext(await readFile(path, "utf8"), createContext(globals));
   // Objects of the script's own realm are none to the driver.
