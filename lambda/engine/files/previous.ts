@@ -4,6 +4,7 @@ import { readIndex } from "./index-file.ts";
 import { CLOCK_MARGIN_MS, LEAST_USED_SHARE } from "./limits.ts";
 import { comparePaths } from "./paths.ts";
 import { isSame } from "./read-file.ts";
+import { TAR_RECORD_BYTES, tarBytesOf } from "./tar.ts";
 import type { Seen } from "./walk.ts";
 
 const MS = 1_000;
@@ -38,10 +39,11 @@ export class PreviousTree {
     for await (const { entry } of timedEntries(previous))
       if (entry.type === "file") {
         const { artifact } = entry.place;
-        usedBytes.set(artifact, (usedBytes.get(artifact) ?? 0) + entry.bytes);
+        usedBytes.set(artifact, (usedBytes.get(artifact) ?? 0) + tarBytesOf(entry));
       }
     const worthwhile = [...previous.reusable].filter(
-      ([name, { plainBytes }]) => (usedBytes.get(name) ?? 0) >= plainBytes * LEAST_USED_SHARE,
+      ([name, { plainBytes }]) =>
+        (usedBytes.get(name) ?? 0) >= (plainBytes - TAR_RECORD_BYTES) * LEAST_USED_SHARE,
     );
     const tree = new PreviousTree(timedEntries(previous), new Map(worthwhile));
     await tree.#advance();

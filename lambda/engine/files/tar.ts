@@ -2,6 +2,8 @@ const BLOCK_BYTES = 512;
 const NAME_BYTES = 100;
 const LONG_NAME = Buffer.from("././@LongLink");
 const RECORD_BLOCKS = 20;
+/** An archive is filled up with zeros to a multiple of that. */
+export const TAR_RECORD_BYTES = BLOCK_BYTES * RECORD_BLOCKS;
 
 export interface TarEntry {
   readonly path: Buffer;
@@ -35,11 +37,20 @@ export function tarPadding(bytes: number): Buffer {
   return Buffer.alloc((BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES);
 }
 
+/** What a file takes of an archive: its header, a long name, its content in whole blocks. */
+export function tarBytesOf({ path, bytes }: Pick<TarEntry, "path" | "bytes">): number {
+  const name = path.length > NAME_BYTES ? BLOCK_BYTES + toBlocks(path.length + 1) : 0;
+  return name + BLOCK_BYTES + toBlocks(bytes);
+}
+
+function toBlocks(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+}
+
 /** The end of an archive that has `bytes` so far: two empty blocks, filled up to a whole record. */
 export function tarEnd(bytes: number): Buffer {
-  const recordBytes = BLOCK_BYTES * RECORD_BLOCKS;
   const least = bytes + 2 * BLOCK_BYTES;
-  return Buffer.alloc(Math.ceil(least / recordBytes) * recordBytes - bytes);
+  return Buffer.alloc(Math.ceil(least / TAR_RECORD_BYTES) * TAR_RECORD_BYTES - bytes);
 }
 
 function longName(flag: string, name: Buffer): Buffer[] {

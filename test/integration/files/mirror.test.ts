@@ -50,6 +50,20 @@ describe("a second backup", () => {
     await expectRestored(second);
   });
 
+  it("of tiny files, which are smaller than what an archive says of them, reads none either", async () => {
+    execFileSync("find", [world.source(), "-mindepth", "1", "-delete"]);
+    await mkdir(world.source("folder"));
+    for (let n = 0; n < 200; n++) await write(`folder/${n}`, `${n}`);
+    const first = await world.dump();
+    const second = await world.dump(first);
+    expect(storedPacks(second)).toEqual([]);
+    await expectRestored(second);
+    await rm(world.source("folder"), { recursive: true });
+    await write("alone", "x");
+    const alone = await world.dump();
+    expect(storedPacks(await world.dump(alone))).toEqual([]);
+  });
+
   it("stores what is new and changed, forgets what is gone, and takes over new modes without the content", async () => {
     const first = await world.dump();
     await write("folder/3", "another content");
