@@ -1,11 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { userInfo } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { startChild, waitUntilReady } from "../servers/child.ts";
 import { findFreePort } from "../servers/port.ts";
+import { startSshServer } from "../servers/sshd.ts";
 
 export interface HostOptions {
   /** For keys, configurations and logs; made when missing. */
@@ -32,17 +30,14 @@ export interface RehearsalHost extends AsyncDisposable {
 }
 
 const run = promisify(execFile);
-const SSHD = "/usr/sbin/sshd";
-const READY_WITHIN_MS = 10_000;
 const COMMAND_LIMIT_MS = 20_000;
 
 /** Starts sshd on a free high port of 127.0.0.1 and the app, which listens when this returns. */
 export async function startHost(options: HostOptions): Promise<RehearsalHost> {
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const keys = await makeKeys(folder);
-  const port = await findFreePort();
-  const sshd = await startSshd(folder, port, options.signal);
+  const sshd = await startSshServer(folder, options.signal);
+  const { port, user, hostKey, privateKey } = sshd;
   const { healthUrl, appctl } = await writeAppSettings(folder, options.app);
   const stop = async () => {
     await runCommand(`${appctl("stop")}`);
@@ -56,58 +51,13 @@ export async function startHost(options: HostOptions): Promise<RehearsalHost> {
   }
   return {
     address: "127.0.0.1",
-    port,
-    user: userInfo().username,
-    ...keys,
+    ...{ port, user, hostKey, privateKey },
     stopCommand: appctl("stop"),
     startCommand: appctl("start"),
     healthUrl,
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function makeKeys(folder: string): Promise<{ hostKey: string; privateKey: string }> {
-  for (const name of ["host_key", "login_key"])
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, name)]);
-  await writeFile(join(folder, "authorized_keys"), await readFile(join(folder, "login_key.pub")));
-  const hostKey = await readFile(join(folder, "host_key.pub"), "utf8");
-  return {
-    hostKey: hostKey.trim().split(" ").slice(0, 2).join(" "),
-    privateKey: await readFile(join(folder, "login_key"), "utf8"),
-  };
-}
-
-async function startSshd(folder: string, port: number, signal: AbortSignal) {
-  if (userInfo().uid === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  const config = join(folder, "sshd_config");
-  await writeFile(config, makeSshdConfig(folder, port));
-  const logFile = join(folder, "sshd.log");
-  const args = ["-D", "-e", "-f", config];
-  const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
-  const child = await startChild({ command: SSHD, args, env, folder, logFile });
-  const isReady = () => listens(port);
-  await waitUntilReady({ what: "sshd", child, logFile, timeoutMs: READY_WITHIN_MS, signal, isReady });
-  return child;
-}
-
-/** Keys only, forwarding on. StrictModes is off because the rehearsal's folder lies under a shared one. */
-function makeSshdConfig(folder: string, port: number): string {
-  return [
-    `Port ${port}`,
-    "ListenAddress 127.0.0.1",
-    `HostKey ${join(folder, "host_key")}`,
-    `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
-    "PidFile none",
-    "UsePAM no",
-    "StrictModes no",
-    "PasswordAuthentication no",
-    "KbdInteractiveAuthentication no",
-    "PermitRootLogin prohibit-password",
-    "AllowTcpForwarding local",
-    "MaxStartups 50:30:100",
-    "",
-  ].join("\n");
 }
 
 async function writeAppSettings(folder: string, app: HostOptions["app"]) {
@@ -136,16 +86,4 @@ function quote(text: string): string {
 
 async function runCommand(command: string): Promise<void> {
   await run("bash", ["-c", command], { timeout: COMMAND_LIMIT_MS });
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, "127.0.0.1");
-    const end = (result: boolean) => {
-      socket.destroy();
-      settle(result);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
 }

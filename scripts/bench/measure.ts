@@ -55,7 +55,8 @@ export async function takeTurns(runs: number, contenders: readonly Contender[]):
 function tell({ seconds, bytes, operations, rssMb }: Measured): string {
   const speed = `${(bytes / MB / seconds).toFixed(1)} MB/s`;
   const replayed = operations === undefined ? "" : `, ${Math.round(operations / seconds)} operations/s`;
-  return `${speed}${replayed}, ${seconds.toFixed(1)} s, ${rssMb} MB`;
+  const peak = rssMb === undefined ? "" : `, ${rssMb} MB`;
+  return `${speed}${replayed}, ${seconds.toFixed(1)} s${peak}`;
 }
 
 /** The medians of some runs of one contender. */
