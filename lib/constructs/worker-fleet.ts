@@ -152,7 +152,12 @@ export class WorkerFleet extends Construct {
 
 function drillPlaceOf(drill: DrillServer | DrillDisk, major: string): DrillPlace {
   if ("diskGiB" in drill) return drill;
-  return { image: `${OFFICIAL_IMAGES}/${drill.image}:${major}`, port: drill.port, command: drill.command };
+  return { image: `${imageOf(drill)}:${major}`, port: drill.port, command: drill.command };
+}
+
+/** An image of a maker's own, which names its registry, or one of Docker's official ones. */
+function imageOf({ image }: Pick<DrillServer, "image">): string {
+  return image.includes("/") ? image : `${OFFICIAL_IMAGES}/${image}`;
 }
 
 /** The machine waits a little longer for the health than the function that asks, so that its answer is heard. */

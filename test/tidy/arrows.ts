@@ -31,7 +31,7 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}sources/`,
-    to: ["files/", "mongodb/", "redis/", "http-export/", "stream/", "host/", "model/"].map(
+    to: ["files/", "mongodb/", "redis/", "qdrant/", "http-export/", "stream/", "host/", "model/"].map(
       (folder) => ENGINE + folder,
     ),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
@@ -48,6 +48,11 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}http-export/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}qdrant/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },

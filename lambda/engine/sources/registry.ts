@@ -1,6 +1,7 @@
 import { files } from "./files.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
+import { qdrant } from "./qdrant.ts";
 import { redis } from "./redis.ts";
 import type { Source } from "./source.ts";
 
@@ -9,5 +10,6 @@ export const sources: Readonly<Record<string, Source>> = {
   [mongodb.kind]: mongodb as unknown as Source,
   [httpExport.kind]: httpExport as unknown as Source,
   [redis.kind]: redis as unknown as Source,
+  [qdrant.kind]: qdrant as unknown as Source,
   [files.kind]: files as unknown as Source,
 };

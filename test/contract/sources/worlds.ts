@@ -2,6 +2,7 @@ import type { StartWorld } from "./world.ts";
 import { startFilesWorld } from "./worlds/files.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
+import { startQdrantWorld } from "./worlds/qdrant.ts";
 import { startRedisWorld } from "./worlds/redis.ts";
 
 /** The world of every registered kind; the laws fail for a kind that has none. */
@@ -9,5 +10,6 @@ export const worlds: Readonly<Record<string, StartWorld>> = {
   mongodb: startMongodbWorld,
   redis: startRedisWorld,
   files: startFilesWorld,
+  qdrant: startQdrantWorld,
   "http-export": startHttpExportWorld,
 };

@@ -1,0 +1,56 @@
+import type { Random } from "../model/ids.ts";
+import type { Alias, QdrantApi } from "./api.ts";
+
+const PREFIX = "backup-estate-snapshot-";
+const MARK = new RegExp(`^${PREFIX}(\\d+)-[0-9a-f]+$`);
+const RANDOM_BYTES = 8;
+const SECOND_MS = 1_000;
+/** Qdrant names a snapshot by the second in which its making begins, which is right after the mark was set. */
+const BEFORE_MS = 1 * SECOND_MS;
+const AFTER_MS = 10 * SECOND_MS;
+const NAMED_AT = /-(\d{4})-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)\.snapshot$/;
+
+/** Whether an alias is only there to tell that a snapshot is being made. */
+export function isMark(alias: string): boolean {
+  return MARK.test(alias);
+}
+
+/**
+ * Marks on the server that a snapshot of this collection is being made, by an alias that carries the server's time:
+ * what a worker that dies leaves behind is then known, and no snapshot of anybody else is ever touched.
+ */
+export async function mark(
+  api: QdrantApi,
+  collection: string,
+  { random, now }: { readonly random: Random; readonly now: Date },
+): Promise<Alias> {
+  const { at = now } = await api.root();
+  const unique = Buffer.from(random.bytes(RANDOM_BYTES)).toString("hex");
+  const alias = { alias: `${PREFIX}${Math.floor(at.getTime() / SECOND_MS)}-${unique}`, collection };
+  await api.changeAliases({ create: [alias] });
+  return alias;
+}
+
+/** Removes what marks that are still there tell of, and the marks. Answers the names of the snapshots. */
+export async function removeLeftovers(api: QdrantApi, aliases: readonly Alias[]): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { alias, collection } of aliases.filter((one) => isMark(one.alias))) {
+    for (const { name } of await api.snapshots(collection)) {
+      if (!isOf(alias, name)) continue;
+      await api.removeSnapshot(collection, name);
+      removed.push(name);
+    }
+    await api.changeAliases({ remove: [alias] });
+  }
+  return removed;
+}
+
+function isOf(alias: string, snapshot: string): boolean {
+  const markedAtMs = Number(MARK.exec(alias)?.[1]) * SECOND_MS;
+  const [, ...parts] = NAMED_AT.exec(snapshot) ?? [];
+  if (parts.length === 0) return false;
+  const [year = 0, month = 1, ...time] = parts.map(Number);
+  const [day, hour, minute, second] = time;
+  const namedAtMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  return namedAtMs >= markedAtMs - BEFORE_MS && namedAtMs <= markedAtMs + AFTER_MS;
+}
