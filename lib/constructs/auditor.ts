@@ -7,6 +7,8 @@ import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { freshnessLimitSeconds } from "../../lambda/engine/model/freshness.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
+import { sources } from "../../lambda/engine/sources/registry.ts";
+import { EXPIRY_DAYS, ExpiryAlarm } from "./expiry-alarm.ts";
 import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm } from "./freshness-alarm.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
@@ -40,10 +42,20 @@ export class Auditor extends Construct {
     worker.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(AUDIT_MINUTES) });
     addSchedule(this, estate, worker);
     new AuditAlarm(this, "Silent", { estateName: estate.name, topic });
+    addExpiryAlarms(this, estate, topic);
     const limitSeconds = freshnessLimitSeconds(estate);
     if (limitSeconds === undefined) return;
     for (const source of Object.keys(estate.sources))
       new FreshnessAlarm(this, `Stale-${source}`, { estateName: estate.name, source, limitSeconds, topic });
+  }
+}
+
+/** Of sources whose backups hold what ends by itself. */
+function addExpiryAlarms(scope: Construct, { name, sources: configured }: Estate, topic: ITopic): void {
+  for (const [source, { kind }] of Object.entries(configured)) {
+    if (sources[kind]?.validUntil === undefined) continue;
+    for (const days of EXPIRY_DAYS)
+      new ExpiryAlarm(scope, `Expires-${source}-${days}`, { estateName: name, source, days, topic });
   }
 }
 

@@ -59,7 +59,12 @@ export class AuditAlarm extends Alarm {
   }
 }
 
-function auditMetric(metricName: string, statistic: string, dimensionsMap: Record<string, string>): Metric {
+/** One of the auditor's numbers. */
+export function auditMetric(
+  metricName: string,
+  statistic: string,
+  dimensionsMap: Record<string, string>,
+): Metric {
   const period = Duration.minutes(AUDIT_MINUTES);
   return new Metric({ namespace: AUDIT_METRICS.namespace, metricName, dimensionsMap, statistic, period });
 }

@@ -102,3 +102,32 @@ describe("the auditor's role", () => {
     expect(statementsOf(watch, "AuditorScheduleGrants")).toMatchObject([{ Action: "lambda:InvokeFunction" }]);
   });
 });
+
+describe("what ends by itself", () => {
+  const certificates = { kind: "certificates", compute: "lambda", config: {} } as const;
+  const { watch: expiring } = synthesizeEstate(
+    makeEstate({ sources: { mongodb: source, tls: certificates } }),
+  );
+
+  test("has an alarm 30, 14, 7 and 1 days before, which silence neither raises nor ends", () => {
+    const alarms = alarmsOf(expiring).filter(({ MetricName }) => MetricName === "ValidDays");
+    expect(alarms.map(({ Threshold }) => Number(Threshold)).sort((left, right) => left - right)).toEqual([
+      1, 7, 14, 30,
+    ]);
+    for (const alarm of alarms)
+      expect(alarm).toMatchObject({
+        Dimensions: [
+          { Name: "Estate", Value: "demo" },
+          { Name: "Source", Value: "tls" },
+        ],
+        ComparisonOperator: "LessThanThreshold",
+        Statistic: "Minimum",
+        TreatMissingData: "ignore",
+        AlarmActions: TOPIC,
+      });
+  });
+
+  test("has none where nothing ends", () => {
+    expect(alarmOn("ValidDays")).toEqual([]);
+  });
+});

@@ -31,9 +31,17 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}sources/`,
-    to: ["files/", "mongodb/", "redis/", "qdrant/", "http-export/", "stream/", "host/", "model/"].map(
-      (folder) => ENGINE + folder,
-    ),
+    to: [
+      "files/",
+      "certificates/",
+      "mongodb/",
+      "redis/",
+      "qdrant/",
+      "http-export/",
+      "stream/",
+      "host/",
+      "model/",
+    ].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, "@aws-sdk/", "ssh2"],
   },
   {
@@ -43,6 +51,11 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}files/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}certificates/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },

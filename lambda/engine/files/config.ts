@@ -1,10 +1,6 @@
 import { z } from "zod";
+import { absolutePathSchema } from "../host/absolute-path.ts";
 import { readPattern } from "../model/pattern.ts";
-
-const absolute = z
-  .string()
-  .max(4_096)
-  .refine((path) => isAbsolute(path), "an absolute path without .. and without an end /");
 
 /** `estate.yaml` of a source of files. */
 export const filesConfigSchema = z.strictObject({
@@ -12,7 +8,7 @@ export const filesConfigSchema = z.strictObject({
   folders: z
     .record(
       z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "1 to 63 lower-case letters, digits and . _ -"),
-      absolute,
+      absolutePathSchema,
     )
     .refine((folders) => Object.keys(folders).length > 0, "at least one folder")
     .refine(
@@ -37,14 +33,6 @@ export const filesConfigSchema = z.strictObject({
 export interface FilesConfig extends z.infer<typeof filesConfigSchema> {
   /** The folder of a drill: backups go below it by their names, and all that is there is what was restored. */
   readonly scratchFolder?: string;
-}
-
-function isAbsolute(path: string): boolean {
-  if (!path.startsWith("/") || path === "/" || path.endsWith("/") || path.includes("\0")) return false;
-  return path
-    .slice(1)
-    .split("/")
-    .every((name) => name !== "" && name !== "." && name !== "..");
 }
 
 function findNested(paths: readonly string[]): string | undefined {

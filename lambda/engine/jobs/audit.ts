@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { CADENCES } from "../model/cadence.ts";
+import type { Backup } from "../model/catalog.ts";
 import { invariant } from "../model/errors.ts";
 import { AUDIT_METRICS, type Freshness, freshnessLimitSeconds, judgeFreshness } from "../model/freshness.ts";
 import type { AuditAnswer, auditRequestSchema } from "../model/requests.ts";
@@ -43,7 +44,18 @@ async function auditSource(source: string, services: Services, signal: AbortSign
   if (freshness.state === "never") return freshness;
   const dimensions = { ...ofEstate(services), [AUDIT_METRICS.sourceDimension]: source };
   await metricsOf(services).put(AUDIT_METRICS.age, freshness.ageSeconds, dimensions, signal);
+  const validDays = backup && validDaysOf(backup, services);
+  if (validDays !== undefined)
+    await metricsOf(services).put(AUDIT_METRICS.validDays, validDays, dimensions, signal);
   return freshness;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Negative once it has ended; undefined for a source whose backups do not end by themselves. */
+function validDaysOf({ manifest }: Backup, services: Services): number | undefined {
+  const until = services.sourceOf(manifest.kind).validUntil?.(manifest);
+  return until && Math.floor((until.getTime() - services.clock.now().getTime()) / DAY_MS);
 }
 
 function ofEstate({ estate }: Services): Record<string, string> {

@@ -6,6 +6,8 @@ import { coveringCadence, longestGapMinutes, nextOccurrence } from "./schedule.t
 export const AUDIT_METRICS = {
   namespace: "BackupEstate",
   age: "FreshnessAgeSeconds",
+  /** Whole days until what the newest verified backup holds is of no use, such as a certificate. */
+  validDays: "ValidDays",
   ran: "AuditRan",
   estateDimension: "Estate",
   sourceDimension: "Source",

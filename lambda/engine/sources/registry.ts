@@ -1,3 +1,4 @@
+import { certificates } from "./certificates.ts";
 import { files } from "./files.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
@@ -12,4 +13,5 @@ export const sources: Readonly<Record<string, Source>> = {
   [redis.kind]: redis as unknown as Source,
   [qdrant.kind]: qdrant as unknown as Source,
   [files.kind]: files as unknown as Source,
+  [certificates.kind]: certificates as unknown as Source,
 };

@@ -282,6 +282,11 @@ export interface Source<Config = unknown> {
    * capability: its artifacts are all that there is.
    */
   writeExternal?(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * After that moment what a backup holds is of no use, such as a certificate that has ended: alarms come before. Absence
+   * is a capability.
+   */
+  validUntil?(manifest: Pick<Manifest, "versions">): Date | undefined;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
   /** The configuration that opens the empty folder of a drill; for a source whose drill has no server. */

@@ -1,4 +1,5 @@
 import type { StartWorld } from "./world.ts";
+import { startCertificatesWorld } from "./worlds/certificates.ts";
 import { startFilesWorld } from "./worlds/files.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
@@ -11,5 +12,6 @@ export const worlds: Readonly<Record<string, StartWorld>> = {
   redis: startRedisWorld,
   files: startFilesWorld,
   qdrant: startQdrantWorld,
+  certificates: startCertificatesWorld,
   "http-export": startHttpExportWorld,
 };

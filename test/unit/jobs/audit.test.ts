@@ -71,6 +71,24 @@ describe("the auditor", () => {
     expect(world.numbers.at(-1)).toEqual({ name: "AuditRan", value: 1, dimensions: { Estate: "demo" } });
   });
 
+  test("sends the days until what the newest verified backup holds has ended, also when it has, and only then", async () => {
+    await seal({ hour: 23, checked: "intact" });
+    await seal({ source: "archive", hour: 23, checked: "intact" });
+    const plain = world.services.sourceOf("fake");
+    const days = async (until?: string) => {
+      world.numbers.length = 0;
+      const validUntil = () => (until === undefined ? undefined : new Date(until));
+      const services = { ...world.services, sourceOf: () => ({ ...plain, validUntil }) };
+      await audit({ job: "audit" }, services, NEVER);
+      return world.numbers.flatMap(({ name, value }) => (name === "ValidDays" ? [value] : []));
+    };
+    expect(await days("2026-12-03T23:00:00Z")).toEqual([9, 9]);
+    expect(await days("2026-11-23T20:00:00Z")).toEqual([-1, -1]);
+    expect(await days()).toEqual([]);
+    await run();
+    expect(world.numbers.map(({ name }) => name)).not.toContain("ValidDays");
+  });
+
   test("lets a higher cadence count for the lower ones", async () => {
     await seal({ hour: 21, checked: "intact" });
     await seal({ hour: 23, cadence: "daily", checked: "intact", drill: "identical" });

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
+import { SourceError } from "../model/errors.ts";
 import {
   type FileFacts,
   type FileSystem,
@@ -9,12 +10,11 @@ import {
   type OpenFile,
   type SettableFacts,
   splitMode,
-} from "../host/file-system.ts";
-import { SourceError } from "../model/errors.ts";
-import { joinPath } from "./paths.ts";
+} from "./file-system.ts";
 
 const LISTED_AT_ONCE = 512;
 const MS = 1_000;
+const SLASH = Buffer.from("/");
 const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
 
@@ -26,7 +26,7 @@ export class LocalFiles implements FileSystem {
     const names = await guard(folder, () => fs.readdir(folder, { encoding: "buffer" }));
     for (let at = 0; at < names.length; at += LISTED_AT_ONCE) {
       const some = names.slice(at, at + LISTED_AT_ONCE);
-      const facts = await Promise.all(some.map((name) => this.lstat(joinPath(folder, name))));
+      const facts = await Promise.all(some.map((name) => this.lstat(Buffer.concat([folder, SLASH, name]))));
       yield some.flatMap((name, index) => {
         const found = facts[index];
         return found === undefined ? [] : [{ name, facts: found }];
