@@ -12,7 +12,7 @@ import type { BackupRef, RecoveryPlan } from "../../lambda/engine/model/requests
 import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
 import type { Source } from "../../lambda/engine/sources/source.ts";
 import type { Mongod } from "../../rehearsal/servers/mongod.ts";
-import { executionArn, makeJobWorld, NEVER } from "./job-world.ts";
+import { executionArn, makeJobWorld, NEVER, type WorldChanges } from "./job-world.ts";
 import { configFor } from "./mongodb.ts";
 
 const KEPT = { retainDays: 14, lockDays: 7, storage: "standard", drill: false } as const;
@@ -24,27 +24,42 @@ export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as
     compute: "fargate" as const,
     config: { ...configFor(mongod) },
   });
-  const world = makeJobWorld({
+  const world = makeRecoverableWorld("mongodb", {
     sourceOf: () => source,
     estate: {
       sources: { mongodb: placeOf(live) },
       targets: { scratch: placeOf(scratch) },
-      approval: { recover: false, waitMinutes: 60 },
       // Checked is verified here: there is no third server to drill in.
       cadences: { manual: KEPT, slice: KEPT },
     },
   });
+  // Of a log that lives in real time.
   const services: Services = { ...world.services, clock: { now: () => new Date() } };
+  return { ...world, ...jobsAround("mongodb", services), services };
+}
+
+/** The jobs around one real source of that name, with a clock of the test. */
+export function makeRecoverableWorld(source: string, changes: WorldChanges) {
+  const world = makeJobWorld({
+    ...changes,
+    estate: {
+      approval: { recover: false, waitMinutes: 60 },
+      cadences: { manual: KEPT },
+      ...changes.estate,
+    },
+  });
+  return { ...world, ...jobsAround(source, world.services) };
+}
+
+function jobsAround(source: string, services: Services) {
   let runs = 0;
   const execution = (machine: string) => ({
     executionArn: executionArn(`run-${++runs}`, `demo-${machine}`),
-    startedAt: new Date().toISOString(),
+    startedAt: services.clock.now().toISOString(),
   });
   return {
-    ...world,
-    services,
-    slice: () => slice({ job: "slice", source: "mongodb" }, services, NEVER),
-    backUp: (scope?: object) => backUp(services, execution("backup"), scope),
+    slice: () => slice({ job: "slice", source }, services, NEVER),
+    backUp: (scope?: object) => backUp(source, services, execution("backup"), scope),
     plan: (input: object) => plan({ job: "plan", execution: execution("recover"), input }, services, NEVER),
     recover: (input: object) => recover(services, execution("recover"), { mode: "execute", ...input }),
   };
@@ -52,14 +67,19 @@ export function makePartWorld(live: Mongod, scratch: Mongod, source = mongodb as
 
 type Execution = Parameters<typeof plan>[0]["execution"];
 
-async function backUp(services: Services, execution: Execution, scope?: object): Promise<BackupRef> {
+async function backUp(
+  source: string,
+  services: Services,
+  execution: Execution,
+  scope?: object,
+): Promise<BackupRef> {
   const request = { job: "claim", cadence: "manual", execution, ...(scope && { scope }) } as const;
   const claimed = await claim(request as never, services, NEVER);
   if (claimed.outcome !== "claimed") throw new Error(`expected a claim, got ${claimed.outcome}`);
   const { run } = claimed;
-  const { backup } = await dump({ job: "dump", run, source: "mongodb", drillDue: false }, services, NEVER);
+  const { backup } = await dump({ job: "dump", run, source, drillDue: false }, services, NEVER);
   await check({ job: "check", backup, drillDue: false }, services, NEVER);
-  const results = [{ source: "mongodb", state: "verified" as const, backup }];
+  const results = [{ source, state: "verified" as const, backup }];
   await record({ job: "record", run, results }, services, NEVER);
   return backup;
 }

@@ -43,10 +43,13 @@ export async function* walkCatalog(
   for (const one of found) yield await readEntry(vault, one, query.source, signal);
 }
 
-/** The newest verified full backup that has not expired, and the broken manifests that were passed on the way. */
+/**
+ * The newest verified full backup that has not expired, and the broken manifests that were passed on the way.
+ * `notAfter`: of those that hold no later moment.
+ */
 export async function findNewestVerified(
   vault: Vault,
-  query: CatalogQuery,
+  { notAfter, ...query }: CatalogQuery & { readonly notAfter?: Date },
   now: Date,
   signal: AbortSignal,
 ): Promise<{ backup: Backup | undefined; broken: IntegrityError[] }> {
@@ -54,9 +57,14 @@ export async function findNewestVerified(
   const cadences = query.cadences.filter((cadence) => cadence !== "slice");
   for await (const entry of walkCatalog(vault, { ...query, cadences }, signal)) {
     if (entry.kind === "broken") broken.push(entry.error);
-    else if (isUsable(entry.backup, now)) return { backup: entry.backup, broken };
+    else if (isUsable(entry.backup, now) && isUntil(entry.backup, notAfter))
+      return { backup: entry.backup, broken };
   }
   return { backup: undefined, broken };
+}
+
+function isUntil({ manifest }: Backup, notAfter: Date | undefined): boolean {
+  return notAfter === undefined || Date.parse(manifest.to.at) <= notAfter.getTime();
 }
 
 /** One backup by its id, whatever its standing, or undefined. Throws `IntegrityError` when it is broken. */

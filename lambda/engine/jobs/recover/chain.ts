@@ -35,13 +35,14 @@ export interface Reached {
  * |---|---|---|
  * | `backupId` | that one | its own position, without slices |
  * | `moment` | the newest verified one before it, or that of `backupId` | the moment; `execute` refuses a time after a drop, unless the entry is named |
+ * | a time as `moment`, where no backup has a place in a log | the newest verified one that holds no later moment | its own position |
  * | neither | the newest verified one | the end of the slices; not past a drop: `plan` stops before it, `execute` refuses |
  *
  * Throws `RefusedError` MOMENT_OUT_OF_REACH with the window that can be reached, or WOULD_DROP_AGAIN.
  */
 export async function chooseChain(
   input: NewInput,
-  chooseBackup: () => Promise<Backup>,
+  chooseBackup: (notAfter?: Date) => Promise<Backup>,
   services: Services,
   signal: AbortSignal,
 ): Promise<Pick<RunPlan, "backup" | "slices" | "to">> {
@@ -57,9 +58,29 @@ export async function chooseChain(
   const base = input.backupId === undefined ? undefined : await chooseBackup();
   const query = { source, target: moment.at, ...(base && { base }) };
   const found = await findChain(services.vault, query, now, signal);
-  if (found?.outcome !== "reachable") throw outOfReach(source, moment.at, found?.windows ?? []);
+  if (found?.outcome !== "reachable") {
+    const windows = found?.windows ?? [];
+    if (windows.length > 0 || moment.exact) throw outOfReach(source, moment.at, windows);
+    return { backup: (await chooseAsOf(input, moment.at, chooseBackup)).ref };
+  }
   if (input.mode === "execute" && !moment.exact) refuseDrops(found.chain, input);
   return toRun(found.chain);
+}
+
+/** The backup of a date, of a source that keeps no log. */
+async function chooseAsOf(
+  { source }: NewInput,
+  moment: LogTime,
+  chooseBackup: (notAfter: Date) => Promise<Backup>,
+): Promise<Backup> {
+  const { at } = positionOf(moment);
+  const backup = await chooseBackup(new Date(at));
+  if (Date.parse(backup.manifest.to.at) <= Date.parse(at)) return backup;
+  throw new RefusedError(
+    "MOMENT_OUT_OF_REACH",
+    `${source} cannot be brought back to ${at}: the backup ${backup.manifest.backupId} holds ${backup.manifest.to.at}. Leave \`backupId\` or \`moment\` out; nothing was changed.`,
+    { facts: { source, moment: at, backupId: backup.manifest.backupId } },
+  );
 }
 
 function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" | "to"> {

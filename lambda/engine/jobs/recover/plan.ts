@@ -67,7 +67,12 @@ async function decideRun(
       { facts: { resume: runId } },
     );
   const { executionArn, startedAt } = request.execution;
-  const chosen = await chooseChain(input, () => chooseBackup(input, services, signal), services, signal);
+  const chosen = await chooseChain(
+    input,
+    (notAfter) => chooseBackup(input, notAfter, services, signal),
+    services,
+    signal,
+  );
   return {
     ...chosen,
     startedAt: new Date(startedAt).toISOString(),
@@ -82,15 +87,22 @@ async function decideRun(
 
 async function chooseBackup(
   input: Extract<RecoverInput, { way: "new" }>,
+  notAfter: Date | undefined,
   services: Services,
   signal: AbortSignal,
 ): Promise<Backup> {
   const query = { source: input.source, cadences: FULL_CADENCES };
   const now = services.clock.now();
   if (input.backupId === undefined) {
-    const { backup, broken } = await findNewestVerified(services.vault, query, now, signal);
+    const { backup, broken } = await findNewestVerified(
+      services.vault,
+      { ...query, ...(notAfter && { notAfter }) },
+      now,
+      signal,
+    );
     for (const error of broken) services.log.warn("A manifest was passed over: it is broken", { error });
     if (backup) return backup;
+    if (notAfter !== undefined) throw noneUntil(input.source, notAfter);
     throw new RefusedError(
       "NO_VERIFIED_BACKUP",
       `There is no verified backup of ${input.source} that has not expired. Look at \`backup-estate list\` and name one by \`backupId\`.`,
@@ -106,6 +118,15 @@ async function chooseBackup(
       ? `The backup ${input.backupId} of ${input.source} ${fault}. Take another one.`
       : `The vault has no backup ${input.backupId} of ${input.source}. Name one that \`backup-estate list\` shows.`,
     { facts: { source: input.source, backupId: input.backupId } },
+  );
+}
+
+function noneUntil(source: string, notAfter: Date): RefusedError {
+  const at = notAfter.toISOString();
+  return new RefusedError(
+    "MOMENT_OUT_OF_REACH",
+    `${source} cannot be brought back to ${at}: there is no verified backup of it from before. Look at \`backup-estate list\` and take a later moment; nothing was changed.`,
+    { facts: { source, moment: at } },
   );
 }
 
