@@ -17,7 +17,7 @@ export interface TakenFromQdrant {
 /** A session as a job opens it, by the registry's own schema. */
 export function openQdrant(
   { port }: Pick<QdrantStandin, "port">,
-  { key = QDRANT_KEY, signal = NEVER }: { key?: string; signal?: AbortSignal } = {},
+  { key = QDRANT_KEY, signal = NEVER, tls }: { key?: string; signal?: AbortSignal; tls?: object } = {},
 ): Promise<Session> {
   const reach = { via: "direct", host: "127.0.0.1", port };
   const context = {
@@ -28,7 +28,11 @@ export function openQdrant(
     secret: async () => key,
     progress: () => {},
   };
-  return qdrant.open(qdrant.config.parse({ reach, apiKeySecret: "api-key" }), context, "write");
+  return qdrant.open(
+    qdrant.config.parse({ reach, apiKeySecret: "api-key", ...(tls && { tls }) }),
+    context,
+    "write",
+  );
 }
 
 export async function takeFromQdrant(node: QdrantStandin): Promise<TakenFromQdrant> {

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import type { Certificates } from "./certificates.ts";
 
-/** A real TLS server that demands a client certificate, before a server that speaks none. */
+/** A real TLS server that demands a client certificate, or takes anybody, before a server that speaks none. */
 export interface TlsFront extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
@@ -17,7 +17,11 @@ export interface TlsFront extends AsyncDisposable {
  * `mongod.exe` under wine cannot serve TLS: its start ends with "CertCreateCertificateChainEngine failed: Invalid
  * parameter". So TLS ends here, and the rest of the way is plain.
  */
-export async function startTlsFront({ ca, server }: Certificates, targetPort: number): Promise<TlsFront> {
+export async function startTlsFront(
+  { ca, server }: Certificates,
+  targetPort: number,
+  takes: "known-clients" | "anybody" = "known-clients",
+): Promise<TlsFront> {
   const clients: string[] = [];
   const sockets = new Set<Socket>();
   const heard: Buffer[] = [];
@@ -26,9 +30,9 @@ export async function startTlsFront({ ca, server }: Certificates, targetPort: nu
     socket.on("error", () => socket.destroy()).once("close", () => sockets.delete(socket));
   };
   const front = createServer(
-    { ca, cert: server, key: server, requestCert: true, rejectUnauthorized: true },
+    { ca, cert: server, key: server, requestCert: takes === "known-clients", rejectUnauthorized: true },
     (socket: TLSSocket) => {
-      clients.push(String(socket.getPeerCertificate().subject.CN));
+      clients.push(String(socket.getPeerCertificate().subject?.CN));
       const target = connect(targetPort, "127.0.0.1");
       keep(socket);
       keep(target);

@@ -97,8 +97,9 @@ export class QdrantClient {
       ...{ host, port, method, path, signal, agent: false, timeout: timeoutMs },
       headers: { "user-agent": "backup-estate", ...headers, ...login },
     };
+    const { ca, serverName: servername } = tls ?? {};
     const request = tls
-      ? requestHttps({ ...options, ...(tls.ca && { ca: tls.ca }), servername: tls.serverName ?? host })
+      ? requestHttps({ ...options, ...(ca && { ca }), ...(servername && { servername }) })
       : requestHttp(options);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     request.on("timeout", () => request.destroy(timedOut(path, timeoutMs)));
