@@ -23,7 +23,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * |---|---|---|---|---|
  * | writer | manifests, sets, verifications, drills; indexes of sources that reuse | data, manifests, sets | claims, runs | but those for restoring |
  * | checker | data, manifests, sets, verifications, drills | verifications | | |
- * | drill | data, manifests, drills | drills | | |
+ * | drill | data, manifests, drills | drills | | those that a source's `drill.secretsOf` names |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals | |
  * | auditor | manifests, verifications, drills | | | |
@@ -53,6 +53,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "drill":
       return [
+        ...proveWithSecrets(estate),
         readVault(stores, ["data", "manifests", "drills"]),
         writeVault(stores, ["drills"]),
         listBucket(stores.vaultBucketArn),
@@ -218,6 +219,22 @@ function openSources(estate: Estate, purpose: Purpose): Grant {
     resources: secretReferences(estate, purpose).map((reference) => secretArn(estate, reference)),
     why: "Opens the sources on the host.",
   };
+}
+
+/** Without the key of what is encrypted, a drill could not show that it can be read; the host's key is not among them. */
+function proveWithSecrets(estate: Estate): Grant[] {
+  const references = Object.values(estate.sources).flatMap(({ kind, config }) => {
+    const drill = sources[kind]?.needs.drill;
+    return typeof drill === "object" && "secretsOf" in drill ? (drill.secretsOf?.(config) ?? []) : [];
+  });
+  if (references.length === 0) return [];
+  return [
+    {
+      actions: ["secretsmanager:GetSecretValue"],
+      resources: [...new Set(references)].sort().map((reference) => secretArn(estate, reference)),
+      why: "Shows that what was restored can be decrypted.",
+    },
+  ];
 }
 
 /**

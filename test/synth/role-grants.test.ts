@@ -43,6 +43,22 @@ describe("what a role may do by its configuration", () => {
     expect(JSON.stringify(roleGrants("restorer", estate, {} as EstateStores))).toContain("demo/scratch");
   });
 
+  test("a drill reads the key without which nothing could be proven, and no other secret", () => {
+    const config = { database: "/srv/n8n/database.sqlite", encryptionKeySecret: "demo/n8n-key" };
+    const estate = makeEstate({
+      sources: {
+        automations: { kind: "n8n", compute: "fargate", config },
+        database: { kind: "mongodb", compute: "fargate", config: { passwordSecret: "demo/mongodb" } },
+      },
+    });
+    const secrets = (role: "drill" | "checker" | "auditor") =>
+      roleGrants(role, estate, {} as EstateStores)
+        .filter(({ actions }) => actions.includes("secretsmanager:GetSecretValue"))
+        .flatMap(({ resources }) => resources);
+    expect(secrets("drill")).toEqual([expect.stringContaining(":secret:demo/n8n-key-??????")]);
+    for (const role of ["checker", "auditor"] as const) expect(secrets(role), role).toEqual([]);
+  });
+
   test("the writer answers recoveries too, for which it sets aside what they overwrite", () => {
     const [answers] = roleGrants("writer", makeEstate(), {} as EstateStores).filter(({ actions }) =>
       actions.includes("states:SendTaskSuccess"),

@@ -38,6 +38,7 @@ const ZONES: readonly Zone[] = [
       "redis/",
       "qdrant/",
       "http-export/",
+      "n8n/",
       "stream/",
       "host/",
       "model/",
@@ -57,6 +58,14 @@ const ZONES: readonly Zone[] = [
   {
     at: `${ENGINE}certificates/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}n8n/`,
+    // It reads a file through SFTP as that source does.
+    to: ["files/read-file.ts", "stream/", "host/", "model/", "sources/source.ts"].map(
+      (folder) => ENGINE + folder,
+    ),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },
   {

@@ -26,9 +26,10 @@ export async function openDrillTarget(drill: DrillOf, progress: ProgressTracker)
   const source = drill.services.sourceOf(drill.manifest.kind);
   if (source.drillFolderConfig === undefined) return await openDrillServer(source, drill, progress);
   const folder = await mkdtemp(join(requireDrillFolder(drill.services), "drill-"));
+  const configNow = drill.services.estate.sources[drill.manifest.source]?.config;
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const opened = await open(source, source.drillFolderConfig(folder), drill, progress);
+    const opened = await open(source, source.drillFolderConfig(folder, configNow), drill, progress);
     return {
       ...opened,
       async [Symbol.asyncDispose]() {

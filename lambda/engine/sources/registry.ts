@@ -2,6 +2,7 @@ import { certificates } from "./certificates.ts";
 import { files } from "./files.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
+import { n8n } from "./n8n.ts";
 import { qdrant } from "./qdrant.ts";
 import { redis } from "./redis.ts";
 import type { Source } from "./source.ts";
@@ -14,4 +15,5 @@ export const sources: Readonly<Record<string, Source>> = {
   [qdrant.kind]: qdrant as unknown as Source,
   [files.kind]: files as unknown as Source,
   [certificates.kind]: certificates as unknown as Source,
+  [n8n.kind]: n8n as unknown as Source,
 };

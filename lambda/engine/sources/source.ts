@@ -233,6 +233,8 @@ export interface DrillFolder {
   readonly majors: readonly string[];
   /** GiB of disk that the task has. */
   diskGiBOf(config: unknown): number;
+  /** Names or ARNs of secrets without which nothing could be proven; a drill may read no others. */
+  secretsOf?(config: unknown): readonly string[];
 }
 
 /** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
@@ -289,6 +291,9 @@ export interface Source<Config = unknown> {
   validUntil?(manifest: Pick<Manifest, "versions">): Date | undefined;
   /** The configuration that opens the drill server at `address`. */
   drillConfig(address: { host: string; port: number }): Config;
-  /** The configuration that opens the empty folder of a drill; for a source whose drill has no server. */
-  drillFolderConfig?(folder: string): Config;
+  /**
+   * The configuration that opens the empty folder of a drill; for a source whose drill has no server. `config` is what
+   * the estate says of the source now; undefined where it names it no more.
+   */
+  drillFolderConfig?(folder: string, config: unknown): Config;
 }

@@ -3,6 +3,7 @@ import { startCertificatesWorld } from "./worlds/certificates.ts";
 import { startFilesWorld } from "./worlds/files.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
+import { startN8nWorld } from "./worlds/n8n.ts";
 import { startQdrantWorld } from "./worlds/qdrant.ts";
 import { startRedisWorld } from "./worlds/redis.ts";
 
@@ -13,5 +14,6 @@ export const worlds: Readonly<Record<string, StartWorld>> = {
   files: startFilesWorld,
   qdrant: startQdrantWorld,
   certificates: startCertificatesWorld,
+  n8n: startN8nWorld,
   "http-export": startHttpExportWorld,
 };
