@@ -17,6 +17,7 @@ import { compress, decompress } from "../../lambda/engine/stream/codec.ts";
 import { makeMeter } from "../../lambda/engine/stream/meter.ts";
 import { chain, type Stage } from "../../lambda/engine/stream/stage.ts";
 import type { Measured } from "./measure.ts";
+import { readPeakRssMb } from "./peak-rss.ts";
 
 /** What one child process of the bench does. `builds` is a backup upon the one that lies in `store`. */
 export interface FilesWork {
@@ -39,7 +40,6 @@ interface Stored {
 /** As a job uploads. */
 const PARALLEL_ITEMS = 4;
 const SINK_BYTES = 1024 * 1024;
-const KB = 1024;
 const MS = 1000;
 const MICROSECONDS = 1_000_000;
 const UNTIL = "2099-01-01T00:00:00.000Z";
@@ -148,7 +148,7 @@ const { user, system } = process.cpuUsage();
 const measured: Measured = {
   bytes: what.bytes,
   seconds: (performance.now() - startedAt) / MS,
-  rssMb: Math.round(process.resourceUsage().maxRSS / KB),
+  rssMb: readPeakRssMb(),
   cpuSeconds: (user + system) / MICROSECONDS,
 };
 console.log(JSON.stringify(measured));

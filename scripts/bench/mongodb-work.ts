@@ -23,6 +23,7 @@ import {
   store,
   uriOf,
 } from "./mongodb-store.ts";
+import { readPeakRssMb } from "./peak-rss.ts";
 
 interface Place {
   readonly port: number;
@@ -41,7 +42,6 @@ export type Work =
 
 /** As a job uploads. */
 const PARALLEL_ITEMS = 4;
-const KB = 1024;
 const MS = 1000;
 const MICROSECONDS = 1_000_000;
 /** For what is written between data and oplog, so that a replay has something to do. */
@@ -193,5 +193,5 @@ const done = await work(JSON.parse(process.argv[2] ?? "{}") as Work);
 const seconds = (performance.now() - startedAt) / MS;
 const { user, system } = process.cpuUsage(startedCpu);
 const cpuSeconds = (user + system) / MICROSECONDS;
-const rssMb = Math.round(process.resourceUsage().maxRSS / KB);
+const rssMb = readPeakRssMb();
 console.log(JSON.stringify({ seconds, ...done, rssMb, cpuSeconds } satisfies Measured));
