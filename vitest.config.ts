@@ -25,6 +25,8 @@ export default defineConfig({
       project("contract", 120_000, true),
       project("integration", 180_000, true),
       project("faults", 240_000, true),
+      // A real n8n, which `npm run test:n8n` installs first; `npm test` names its projects and leaves it out.
+      project("n8n", 600_000, true),
     ],
   },
 });
