@@ -1,6 +1,7 @@
 import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
+import { fileComesBack, redisComesBack } from "./other-steps.ts";
 import { partComesBackBeside } from "./part-steps.ts";
 import {
   appWasDownOnlyMeanwhile,
@@ -28,4 +29,6 @@ export const coreSteps: readonly Step<World>[] = [
   recoveredIsOneMoment,
   appWasDownOnlyMeanwhile,
   partComesBackBeside,
+  redisComesBack,
+  fileComesBack,
 ];

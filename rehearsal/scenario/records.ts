@@ -23,6 +23,8 @@ export interface SetRecord {
   setId: string;
   state: "complete" | "incomplete";
   trigger: string;
+  /** Between the earliest and the latest position of its backups. */
+  skewSeconds: number;
   startedAt: string;
   endedAt: string;
   executionArn: string;

@@ -73,7 +73,7 @@ export const runbookRecovers: Step<World> = {
     const execution = await runRunbook(
       world.get("clients").sfn,
       world.get("estate").machines.recover,
-      { mode: "execute", moment: world.get("lostAt").toISOString(), reason: "rehearsal" },
+      { source: "mongodb", mode: "execute", moment: world.get("lostAt").toISOString(), reason: "rehearsal" },
       RUNBOOK_SECONDS,
       world.options.signal,
     );

@@ -13,6 +13,7 @@ import { startCompany } from "../world/company.ts";
 import { readEstate } from "../world/estate.ts";
 import { OBJECTIVES, REGIONS, secretsOf, writeEstateFile } from "../world/estate-file.ts";
 import { makeWorldFolder, type World } from "../world/world.ts";
+import { NOT_REHEARSED } from "./not-rehearsed.ts";
 import type { Step } from "./step.ts";
 
 const DEPLOY_LIMIT_MS = 180_000;
@@ -82,7 +83,10 @@ export const estateIsDeployed: Step<World> = {
     const agent = startAgent({ aws, folder: join(folder, "agent"), signal });
     world.onClose(() => agent.stop());
     world.findings.objectives = OBJECTIVES;
-    world.findings.leftOut = deployment.leftOut.map((one) => `${one.type} ${one.logicalId}: ${one.reason}`);
+    world.findings.leftOut = [
+      ...deployment.leftOut.map((one) => `${one.type} ${one.logicalId}: ${one.reason}`),
+      ...Object.entries(NOT_REHEARSED).map(([kind, reason]) => `source ${kind}: ${reason}`),
+    ];
     return { stacks: deployment.stacks.map(({ facts }) => facts.stackName), played: deployment.played };
   },
 };

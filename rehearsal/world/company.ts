@@ -4,9 +4,10 @@ import { MongoClient } from "mongodb";
 import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type Mongod, startMongod } from "../servers/mongod.ts";
 import { runMongoshScript } from "../servers/mongosh.ts";
+import { type Others, startOthers } from "./others.ts";
 
-/** A small company's server: MongoDB as a one-node replica set with access control, sshd, and an app. */
-export interface Company extends RehearsalHost {
+/** A small company's server: MongoDB as a one-node replica set with access control, Redis, uploads, sshd, and an app. */
+export interface Company extends RehearsalHost, Others {
   readonly mongod: Mongod;
   /** As whom backups, recoveries and replays log in: made by the script that `docs/host.md` tells to run. */
   readonly databaseUsers: Readonly<Record<"dump" | "restore" | "replay", DatabaseUser>>;
@@ -34,13 +35,15 @@ export async function startCompany(folder: string, signal: AbortSignal): Promise
     replay: { name: "estate-replay", password: makePassword() },
   };
   await createUsers(mongod.uri, Object.values(databaseUsers));
+  const others = await startOthers(folder, signal);
   const app = { mongodbUri: mongod.uri, database: "erp", collection: "invoices" };
   const host = await startHost({ folder: join(folder, "host"), app, signal });
   const stop = async () => {
     await host.stop();
+    await others.redis.stop();
     await mongod.stop();
   };
-  return { ...host, mongod, databaseUsers, stop, [Symbol.asyncDispose]: stop };
+  return { ...host, ...others, mongod, databaseUsers, stop, [Symbol.asyncDispose]: stop };
 }
 
 function makePassword(): string {

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { type Company, mongodbSourceOf } from "./company.ts";
+import { otherSourcesOf } from "./others.ts";
 
 export const REGIONS = { primary: "eu-central-1", replica: "eu-west-1" } as const;
 export const OBJECTIVES = { rpoSeconds: 3600, rtoSeconds: 1800 } as const;
@@ -10,7 +11,16 @@ const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "frida
 
 /** The secrets of the company that its operator puts into Secrets Manager before the deploy. */
 export function secretsOf(company: Company): Readonly<Record<string, string>> {
-  return { [KEY_SECRET]: company.privateKey, ...mongodbSourceOf(company).secrets };
+  return {
+    [KEY_SECRET]: company.privateKey,
+    ...mongodbSourceOf(company).secrets,
+    ...otherSourcesOf(company).secrets,
+  };
+}
+
+/** The sources of `estate.yaml`. */
+export function sourcesOf(company: Company): Readonly<Record<string, object>> {
+  return { mongodb: mongodbSourceOf(company).source, ...otherSourcesOf(company).sources };
 }
 
 /**
@@ -35,9 +45,7 @@ export async function writeEstateFile(path: string, company: Company, now: Date)
       start: company.startCommand,
       health: { url: company.healthUrl, body: '"status":"ok"' },
     },
-    sources: {
-      mongodb: mongodbSourceOf(company).source,
-    },
+    sources: sourcesOf(company),
     cadences: {
       slice: { every: "1 minute" },
       hourly: { every: "1 minute", drill: true },

@@ -32,6 +32,8 @@ export interface WorldParts {
   estate: DeployedEstate;
   alerts: Alerts;
   firstBackup: ManifestRecord;
+  /** Of the same run, one a source. */
+  firstSet: readonly ManifestRecord[];
   stillDigests: Readonly<Record<string, string>>;
   lostAt: Date;
   recovery: RecoveryRecord;

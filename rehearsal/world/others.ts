@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type RedisServer, startRedis } from "../servers/redis.ts";
+
+const SESSIONS = 2_000;
+const INVOICES = 40;
+const SCAN_BYTES = 30_000;
+const PASSWORD_SECRET = "company/redis";
+
+/** What a company has beside its database: sessions in a Redis, and uploads in a folder. */
+export interface Others {
+  readonly redis: RedisServer;
+  readonly redisPassword: string;
+  readonly uploadsFolder: string;
+}
+
+/** Starts them, with some of everything in them. */
+export async function startOthers(folder: string, signal: AbortSignal): Promise<Others> {
+  const redisPassword = randomBytes(18).toString("base64url");
+  const redis = await startRedis({
+    folder: join(folder, "redis"),
+    // DEBUG DIGEST is the oracle: what the server itself says of all of its keys.
+    extraArguments: ["--requirepass", redisPassword, "--enable-debug-command", "local"],
+    signal,
+  });
+  const uploadsFolder = join(folder, "uploads");
+  const others = { redis, redisPassword, uploadsFolder };
+  await fillRedis(others);
+  await fillUploads(uploadsFolder);
+  return others;
+}
+
+/** One command of Redis, by its own command line. */
+export async function askRedis(others: Others, ...command: string[]): Promise<string> {
+  const env = { ...process.env, REDISCLI_AUTH: others.redisPassword };
+  const { stdout } = await promisify(execFile)("redis-cli", ["-p", String(others.redis.port), ...command], {
+    env,
+  });
+  return stdout.trim();
+}
+
+/** The sources `redis` and `uploads` of `estate.yaml`, and the secret that they name. */
+export function otherSourcesOf({ redis, redisPassword, uploadsFolder }: Others) {
+  return {
+    sources: {
+      redis: {
+        reach: { via: "ssh", host: redis.host, port: redis.port },
+        passwordSecret: PASSWORD_SECRET,
+      },
+      uploads: { kind: "files", folders: { uploads: uploadsFolder } },
+    },
+    secrets: { [PASSWORD_SECRET]: redisPassword },
+  };
+}
+
+async function fillRedis(others: Others): Promise<void> {
+  const script = `for n = 1, ${SESSIONS} do
+    redis.call("SET", "session:" .. n, "مستخدم " .. n, "EX", 86400)
+    redis.call("HSET", "cart:" .. n % 50, "item:" .. n, n)
+    redis.call("ZADD", "bestsellers", n % 97, "item:" .. n)
+  end`;
+  await askRedis(others, "EVAL", script, "0");
+}
+
+async function fillUploads(folder: string): Promise<void> {
+  for (const sub of ["invoices", "avatars"]) await mkdir(join(folder, sub), { recursive: true });
+  for (let n = 1; n <= INVOICES; n++)
+    await writeFile(join(folder, "invoices", `فاتورة-${n}.pdf`), randomBytes(SCAN_BYTES));
+  await writeFile(join(folder, "avatars", "empty.png"), "");
+  await chmod(join(folder, "invoices", "فاتورة-1.pdf"), 0o600);
+}

@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { sources } from "../../../lambda/engine/sources/registry.ts";
+import { NOT_REHEARSED } from "../../../rehearsal/scenario/not-rehearsed.ts";
+import type { Company } from "../../../rehearsal/world/company.ts";
+import { sourcesOf } from "../../../rehearsal/world/estate-file.ts";
+
+it("every registered kind of source is rehearsed, or is left out with its reason", () => {
+  const server = { host: "127.0.0.1", port: 1 };
+  const user = { name: "estate", password: "x" };
+  const databaseUsers = { dump: user, restore: user, replay: user };
+  const company = { mongod: server, databaseUsers, redis: server, redisPassword: "x", uploadsFolder: "/srv" };
+  const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>
+    "kind" in source ? source.kind : name,
+  );
+  expect([...rehearsed, ...Object.keys(NOT_REHEARSED)].sort()).toEqual(Object.keys(sources).sort());
+});
