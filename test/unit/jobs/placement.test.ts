@@ -149,6 +149,18 @@ describe("what has to be set aside for a part", () => {
     expect(safetyScopeOf(undefined, renamed, many)).toEqual({ include: ["erp.a", "copy.*"], users });
   });
 
+  it("is everything where the patterns are more than a scope can name: none of them may be left out", () => {
+    const include = Array.from({ length: 150 }, (_, index) => `erp.a${index}`);
+    const rename = Array.from({ length: 100 }, (_, index) => ({
+      from: `erp.a${index}`,
+      to: `copy.a${index}`,
+    }));
+    const written = Array.from({ length: 250 }, (_, index) => `copy.a${index}`);
+    expect(safetyScopeOf(undefined, { include, rename }, written)).toBeUndefined();
+    const few = safetyScopeOf(undefined, { include, rename: rename.slice(0, 50) }, written);
+    expect(few?.include).toHaveLength(200);
+  });
+
   it("without what fits nothing that is there, which no dump takes", () => {
     const scope = { include: ["erp.a", "erp.gone"], users };
     expect(withoutIdle(scope, ["erp.a", "b.x"])).toEqual({ include: ["erp.a"], users });

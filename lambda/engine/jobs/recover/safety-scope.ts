@@ -13,6 +13,7 @@ const NAMES_LIMIT = 200;
  * | one, or none | one without `rename` | the patterns of both |
  * | with `include` | with `include` | the names that are written |
  * | any | with `rename` | the names that are written, as they are called there; the patterns where they are very many |
+ * | more patterns than a scope can have | | everything |
  */
 export function safetyScopeOf(
   dumped: DumpScope | undefined,
@@ -26,9 +27,12 @@ export function safetyScopeOf(
     return { include: written.map(escapePattern), users };
   const renamed = scope?.rename?.map(({ to }) => to) ?? [];
   const include = scope?.include ?? dumped?.include;
+  // More than a scope can name: what were left out would be overwritten and not set aside.
+  if (include && include.length + renamed.length > NAMES_LIMIT) return undefined;
   const exclude = renamed.length > 0 ? [] : [...(dumped?.exclude ?? []), ...(scope?.exclude ?? [])];
   return {
-    ...(include && { include: [...include, ...renamed].slice(0, NAMES_LIMIT) }),
+    ...(include && { include: [...include, ...renamed] }),
+    // What is not excluded is set aside as well, which is the safe side.
     ...(exclude.length > 0 && { exclude: exclude.slice(0, NAMES_LIMIT) }),
     users,
   };
