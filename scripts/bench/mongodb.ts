@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 import { type Mongod, startMongod } from "../../rehearsal/servers/mongod.ts";
+import { bundleScript } from "./bundle.ts";
 import { atLeast, atMost, type Gate, ratio } from "./gates.ts";
 import { type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
 import { MONGODB_CASES, type MongodbCase, type MongodbCaseName } from "./mongodb-cases.ts";
@@ -58,6 +59,7 @@ export async function measureCase(
 
 async function measure(name: MongodbCaseName, servers: Servers, runs: number): Promise<Row[]> {
   const { source, folder } = servers;
+  const ours = workerIn(folder);
   const what: MongodbCase = MONGODB_CASES[name];
   const dumped = { port: source.port, folder: join(folder, "dump") };
   const changed = { port: source.port, folder: join(folder, "changed") };
@@ -66,8 +68,8 @@ async function measure(name: MongodbCaseName, servers: Servers, runs: number): P
   // The first reader after the seed would pay for the server's cold cache and its checkpoint.
   await ours({ kind: "dump", ...dumped });
   const rows = [
-    ...(await takeTurns(runs, dumpers(dumped, what))),
-    ...(await takeTurns(runs, restorers({ ...dumped, port: servers.target.port }, what))),
+    ...(await takeTurns(runs, dumpers(ours, dumped, what))),
+    ...(await takeTurns(runs, restorers(ours, { ...dumped, port: servers.target.port }, what))),
     ...(await takeTurns(runs, officialTools(servers))),
   ];
   await ours({ kind: "dump-changes", ...changed, case: name });
@@ -75,16 +77,22 @@ async function measure(name: MongodbCaseName, servers: Servers, runs: number): P
   return [...rows, ...(await takeTurns(runs, [["replay", replay]]))];
 }
 
-/** Ours run as a worker does. */
-const ours = (work: Work) => inChild(SCRIPT, work, WORKER_NODE_FLAGS);
-const theirs = (work: Work) => inChild(SCRIPT, work);
+type Run = (work: Work) => Promise<Measured>;
+
+const theirs: Run = (work) => inChild(SCRIPT, work);
+
+/** Ours run as a worker does: one bundled file, with its flags of Node. */
+function workerIn(folder: string): Run {
+  const bundle = bundleScript(SCRIPT, folder);
+  return (work) => inChild(bundle, work, WORKER_NODE_FLAGS);
+}
 
 interface Place {
   readonly port: number;
   readonly folder: string;
 }
 
-function dumpers(place: Place, { batchSizes, title }: MongodbCase): Contender[] {
+function dumpers(ours: Run, place: Place, { batchSizes, title }: MongodbCase): Contender[] {
   const baseline = (batchSize: number, gathered: boolean) => () =>
     theirs({ kind: "dump-baseline", ...place, batchSize, gathered });
   const raw = title === MONGODB_CASES.invoices.title ? batchSizes : [];
@@ -95,7 +103,7 @@ function dumpers(place: Place, { batchSizes, title }: MongodbCase): Contender[] 
   ];
 }
 
-function restorers(place: Place, { batchSizes }: MongodbCase): Contender[] {
+function restorers(ours: Run, place: Place, { batchSizes }: MongodbCase): Contender[] {
   const baseline = (batchSize: number) => () => theirs({ kind: "restore-baseline", ...place, batchSize });
   return [
     ["restore", () => ours({ kind: "restore", ...place })],

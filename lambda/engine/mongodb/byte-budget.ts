@@ -10,12 +10,13 @@ interface Waiting {
  * only asks whether there is room for the next, and so nobody waits while holding.
  */
 export class ByteBudget {
-  readonly #limit: number;
+  /** Who takes all of it works alone. */
+  readonly limit: number;
   #used = 0;
   readonly #queue: Waiting[] = [];
 
   constructor(limitBytes: number) {
-    this.#limit = limitBytes;
+    this.limit = limitBytes;
   }
 
   /** Waits until there is room; more than the limit is granted alone. */
@@ -55,6 +56,6 @@ export class ByteBudget {
   }
 
   #fits(bytes: number): boolean {
-    return this.#used === 0 || this.#used + bytes <= this.#limit;
+    return this.#used === 0 || this.#used + bytes <= this.limit;
   }
 }

@@ -24,6 +24,8 @@ const IN_ORDER_SHARE = 0.8;
 export interface IdRange {
   readonly min?: Buffer;
   readonly max?: Buffer;
+  /** What a document of the collection has on average, where the server told it. */
+  readonly documentBytes?: number;
 }
 
 /** All of a collection. */
@@ -58,11 +60,12 @@ async function askForRanges(
   partBytes: number,
 ): Promise<readonly IdRange[]> {
   const size = await readSize(connection, listed.namespace);
+  const told = (range: IdRange) => ({ ...range, documentBytes: size.bytes / Math.max(1, size.documents) });
   const parts = Math.min(Math.floor(size.bytes / partBytes), PARTS_LIMIT);
-  if (parts < 2) return [WHOLE];
+  if (parts < 2) return [told(WHOLE)];
   const keys = await sampleKeys(connection, listed.namespace, parts * KEYS_PER_PART, size.documents);
   const local = listed.indexes.some(isClustered) || (await isInOrder(connection, listed.namespace, keys));
-  return local ? toRanges(chooseBorders(keys, parts)) : [WHOLE];
+  return (local ? toRanges(chooseBorders(keys, parts)) : [WHOLE]).map(told);
 }
 
 /**

@@ -5,6 +5,7 @@ import { type RawBatch, takeBatch } from "./bson.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Connection } from "./connect.ts";
 import type { IdRange } from "./id-ranges.ts";
+import { isLarge, letGo } from "./large-documents.ts";
 import { type Namespace, nameOf } from "./names.ts";
 
 /** The server sends at most so much in one batch. */
@@ -25,6 +26,8 @@ export interface ReadOptions {
   /** Reads only what the majority has, and so cannot be rolled back. */
   readonly majority?: true;
   readonly budget: ByteBudget;
+  /** What a document has on average, where that is known before the first is read. */
+  readonly documentBytes?: number;
 }
 
 /** What a reader owes the budget, and how much its next batch may take. */
@@ -52,19 +55,20 @@ export async function* readRaw(
   const { budget } = options;
   const reader: Reader = {
     ...{ connection, namespace, session, budget, options },
-    expectedBytes: LARGEST_BATCH_BYTES,
+    expectedBytes: isLarge(options.documentBytes ?? 0) ? budget.limit : LARGEST_BATCH_BYTES,
     batchDocuments: FIRST_BATCH_DOCUMENTS,
     openCursor: 0n,
   };
-  let next: Promise<RawBatch> | undefined;
+  let next: Promise<Fetched> | undefined;
   let held = 0;
   try {
     next = fetchWhenRoom(reader, 0n);
     while (next !== undefined) {
-      const batch: RawBatch = await next;
-      held = batch.documents.length;
+      const batch: Fetched = await next;
+      held = batch.held;
       next = batch.cursorId === 0n ? undefined : prefetch(reader, batch.cursorId);
       yield batch;
+      letGo(held);
       budget.give(held);
       held = 0;
       if (batch.cursorId !== 0n) next ??= fetchWhenRoom(reader, batch.cursorId);
@@ -82,20 +86,26 @@ export async function* readRange(
   range: IdRange,
   { budget }: Pick<ReadOptions, "budget">,
 ): AsyncGenerator<RawBatch> {
+  const { documentBytes = 0 } = range;
   if (range.min === undefined && range.max === undefined)
-    return yield* readRaw(connection, namespace, { budget });
-  yield* readRaw(connection, namespace, { budget, range });
+    return yield* readRaw(connection, namespace, { budget, documentBytes });
+  yield* readRaw(connection, namespace, { budget, range, documentBytes });
   if (range.max !== undefined) return;
   const filter = { _id: new connection.driver.BSON.MaxKey() };
   yield* readRaw(connection, namespace, { budget, filter });
 }
 
-async function fetchWhenRoom(reader: Reader, cursorId: bigint): Promise<RawBatch> {
+/** A batch, and what of the budget it holds. */
+interface Fetched extends RawBatch {
+  readonly held: number;
+}
+
+async function fetchWhenRoom(reader: Reader, cursorId: bigint): Promise<Fetched> {
   await reader.budget.take(reader.expectedBytes, reader.connection.signal);
   return fetch(reader, cursorId);
 }
 
-function prefetch(reader: Reader, cursorId: bigint): Promise<RawBatch> | undefined {
+function prefetch(reader: Reader, cursorId: bigint): Promise<Fetched> | undefined {
   if (!reader.budget.tryTake(reader.expectedBytes)) return undefined;
   const fetched = fetch(reader, cursorId);
   // It is awaited later; a failure until then must not count as unhandled.
@@ -104,7 +114,7 @@ function prefetch(reader: Reader, cursorId: bigint): Promise<RawBatch> | undefin
 }
 
 /** Fetches with `expectedBytes` already taken from the budget, and corrects that to what came. */
-async function fetch(reader: Reader, cursorId: bigint): Promise<RawBatch> {
+async function fetch(reader: Reader, cursorId: bigint): Promise<Fetched> {
   const { connection, namespace, session, budget, expectedBytes } = reader;
   const command = cursorId === 0n ? makeFind(reader) : makeGetMore(reader, cursorId);
   try {
@@ -114,9 +124,10 @@ async function fetch(reader: Reader, cursorId: bigint): Promise<RawBatch> {
     const { buffer, byteOffset, byteLength } = reply.cursor as Uint8Array;
     const batch = takeBatch(Buffer.from(buffer, byteOffset, byteLength));
     reader.openCursor = batch.cursorId;
-    budget.give(expectedBytes - batch.documents.length);
+    const held = expectedBytes === budget.limit ? expectedBytes : batch.documents.length;
+    budget.give(expectedBytes - held);
     planNext(reader, batch);
-    return batch;
+    return { ...batch, held };
   } catch (error) {
     if (error instanceof SourceError && error.code === "CONNECTION_LOST") reader.openCursor = 0n;
     budget.give(expectedBytes);
@@ -124,12 +135,17 @@ async function fetch(reader: Reader, cursorId: bigint): Promise<RawBatch> {
   }
 }
 
-/** Asks for as many documents as make up a batch if they are like the last ones, and takes room for twice as much. */
+/**
+ * Asks for as many documents as make up a batch if they are like the last ones, and takes room for twice as much; of
+ * large ones for all that there is.
+ */
 function planNext(reader: Reader, { documents, ends }: RawBatch): void {
   if (ends.length === 0) return;
   const average = documents.length / ends.length;
   reader.batchDocuments = Math.min(LARGEST_BATCH_DOCUMENTS, Math.ceil(BATCH_BYTES / average));
-  reader.expectedBytes = Math.min(LARGEST_BATCH_BYTES, 2 * reader.batchDocuments * average);
+  reader.expectedBytes = isLarge(average)
+    ? reader.budget.limit
+    : Math.min(LARGEST_BATCH_BYTES, 2 * reader.batchDocuments * average);
 }
 
 function makeFind({ namespace, options, connection, batchDocuments }: Reader): Document {
@@ -168,10 +184,10 @@ function makeGetMore({ namespace, connection, batchDocuments }: Reader, cursorId
 }
 
 /** Also after an abort or error: a cursor that is left open would hold on to the server's memory. */
-async function close(reader: Reader, pending: Promise<RawBatch> | undefined): Promise<void> {
+async function close(reader: Reader, pending: Promise<Fetched> | undefined): Promise<void> {
   const { connection, namespace, session, budget } = reader;
   const late = await pending?.catch(() => undefined);
-  if (late !== undefined) budget.give(late.documents.length);
+  if (late !== undefined) budget.give(late.held);
   if (reader.openCursor !== 0n) {
     const Long = connection.driver.BSON.Long;
     const command = { killCursors: namespace.collection, cursors: [Long.fromBigInt(reader.openCursor)] };

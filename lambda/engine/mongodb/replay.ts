@@ -10,6 +10,7 @@ import {
   TYPE,
 } from "./bson.ts";
 import type { Connection } from "./connect.ts";
+import { isLarge, letGo } from "./large-documents.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { isViews, type Namespace, parseNamespace } from "./names.ts";
 import { type Entry, embedded, isReplayed, readCommand } from "./oplog.ts";
@@ -66,7 +67,15 @@ export class Replay {
     const operation = keepOperation(entry);
     this.#pending.push(operation);
     this.#pendingBytes += operation.length;
+    if (isLarge(operation.length)) return this.#sendLarge(operation.length);
     if (this.#pending.length >= APPLY_OPERATIONS || this.#pendingBytes >= APPLY_BYTES) await this.#send();
+  }
+
+  /** Alone on its way: of two, each would be held by the driver several times over. */
+  async #sendLarge(operationBytes: number): Promise<void> {
+    letGo(operationBytes);
+    await this.#flush();
+    letGo(operationBytes);
   }
 
   /** Whether the operation's collection is there. One that was dropped later in the span is made for what comes before. */

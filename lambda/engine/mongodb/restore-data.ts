@@ -2,9 +2,10 @@ import type { RestoreItem } from "../sources/source.ts";
 import { readFlag } from "./bson.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { inParallel } from "./in-parallel.ts";
+import { letGo } from "./large-documents.ts";
 import { nameOf } from "./names.ts";
 import type { RestorePart } from "./restore-items.ts";
-import { type DocumentBatch, splitDocuments } from "./split-documents.ts";
+import { type HeldBatch, splitDocuments } from "./split-documents.ts";
 import { insertRaw } from "./write-raw.ts";
 
 /** Items that are read at once: parts of one collection, or several collections. */
@@ -56,8 +57,11 @@ async function restoreItem(
   const { connection, budget, progress } = tools;
   // A capped collection keeps the order of its documents and drops the oldest.
   const inOrder = readFlag(listed.options, "capped");
-  const insert = (batch: DocumentBatch) =>
-    insertRaw(connection, storage, batch, inOrder).finally(() => budget.give(batch.bytes.length));
+  const insert = (batch: HeldBatch) =>
+    insertRaw(connection, storage, batch, inOrder).finally(() => {
+      letGo(batch.held);
+      budget.give(batch.held);
+    });
   const flying: Promise<void>[] = [];
   let records = 0;
   let bytes = 0;

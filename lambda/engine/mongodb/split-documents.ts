@@ -2,6 +2,7 @@ import { IntegrityError, throwIfAborted } from "../model/errors.ts";
 import type { RestoreItem } from "../sources/source.ts";
 import { readDocumentSize } from "./bson.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import { isLarge } from "./large-documents.ts";
 
 /** The small items, metadata above all, are read whole; none is larger than this. */
 const LARGEST_SMALL_ITEM = 64 * 1024 * 1024;
@@ -13,10 +14,16 @@ export interface DocumentBatch {
   readonly ends: readonly number[];
 }
 
+/** A batch out of a budget. */
+export interface HeldBatch extends DocumentBatch {
+  /** What is given back once the documents are done with. */
+  readonly held: number;
+}
+
 export interface BatchLimits {
   readonly bytes: number;
   readonly documents: number;
-  /** Taken from before bytes are gathered; whoever gets a batch gives its bytes back. */
+  /** Taken from before bytes are gathered, all of it for a large document; whoever gets a batch gives `held` back. */
   readonly budget?: ByteBudget;
 }
 
@@ -28,31 +35,28 @@ export async function* splitDocuments(
   item: RestoreItem,
   limits: BatchLimits,
   signal: AbortSignal,
-): AsyncGenerator<DocumentBatch> {
+): AsyncGenerator<HeldBatch> {
   const { budget } = limits;
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   let wantedBytes = limits.bytes;
-  let takenBytes = 0;
+  const share = { takenBytes: 0 };
   let place: Place = { position: 0, documents: 0 };
   try {
     for await (const chunk of item.open()) {
       throwIfAborted(signal);
-      if (takenBytes === 0) {
-        await budget?.take(wantedBytes, signal);
-        takenBytes = wantedBytes;
+      if (share.takenBytes === 0) {
+        const room = isLarge(wantedBytes) ? (budget?.limit ?? wantedBytes) : wantedBytes;
+        await budget?.take(room, signal);
+        share.takenBytes = room;
       }
       pending.push(chunk);
       pendingBytes += chunk.length;
       if (pendingBytes < wantedBytes) continue;
       const bytes = Buffer.concat(pending, pendingBytes);
+      pending = [];
       const { batches, used } = cut(bytes, limits, item.name, place);
-      budget?.give(takenBytes - used);
-      takenBytes = used;
-      for (const batch of batches) {
-        takenBytes -= batch.bytes.length;
-        yield batch;
-      }
+      yield* handOut(batches, used, share, budget);
       place = moveOn(place, used, batches);
       const rest = bytes.subarray(used);
       pending = [rest];
@@ -63,14 +67,28 @@ export async function* splitDocuments(
     const rest = Buffer.concat(pending, pendingBytes);
     const { batches, used } = cut(rest, limits, item.name, place);
     checkComplete(item, moveOn(place, used, batches), rest.length - used);
-    budget?.give(takenBytes - used);
-    takenBytes = used;
-    for (const batch of batches) {
-      takenBytes -= batch.bytes.length;
-      yield batch;
-    }
+    yield* handOut(batches, used, share, budget);
   } finally {
-    budget?.give(takenBytes);
+    budget?.give(share.takenBytes);
+  }
+}
+
+/** The batches, each with what it holds of the budget: its bytes, or all where the budget was taken whole. */
+function* handOut(
+  batches: readonly DocumentBatch[],
+  used: number,
+  share: { takenBytes: number },
+  budget: ByteBudget | undefined,
+): Generator<HeldBatch> {
+  const alone = share.takenBytes === budget?.limit;
+  if (!alone) {
+    budget?.give(share.takenBytes - used);
+    share.takenBytes = used;
+  }
+  for (const [index, batch] of batches.entries()) {
+    const held = alone && index === batches.length - 1 ? share.takenBytes : batch.bytes.length;
+    share.takenBytes -= held;
+    yield { ...batch, held };
   }
 }
 

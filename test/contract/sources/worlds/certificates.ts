@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../../../support/certificates.ts";
@@ -8,6 +8,7 @@ import type { Place, SourceWorld } from "../world.ts";
 
 /** What PEM allows around its blocks: a chain of about a megabyte. */
 const COMMENT_BYTES = 750_000;
+const OLD = new Date("2025-03-04T05:06:07Z");
 const BLOCK = /-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----\n/g;
 
 /** The folder of an ACME client on a host with a real sshd, filled with certificates of openssl. */
@@ -22,6 +23,11 @@ export async function startCertificatesWorld(): Promise<SourceWorld> {
     await mkdir(at(place, domain), { recursive: true });
     await writeFile(at(place, domain, "fullchain.pem"), comment + certificate + issuer);
     await writeFile(at(place, domain, "privkey.pem"), key, { mode: 0o600 });
+    await settle(place, domain);
+  };
+  /** Both places get the same change at different moments, and time is a part of what is judged. */
+  const settle = async (place: Place, domain: string) => {
+    for (const name of ["fullchain.pem", "privkey.pem"]) await utimes(at(place, domain, name), OLD, OLD);
   };
   const { host, privateKey } = sshd;
   return {
@@ -47,7 +53,10 @@ export async function startCertificatesWorld(): Promise<SourceWorld> {
       ),
     changes: {
       "a renewed certificate": (place) => put(place, "erp.example.com", made.stranger),
-      "one more byte of a chain": (place) => appendFile(at(place, "erp.example.com", "fullchain.pem"), "\n"),
+      "one more byte of a chain": async (place) => {
+        await appendFile(at(place, "erp.example.com", "fullchain.pem"), "\n");
+        await settle(place, "erp.example.com");
+      },
       "another mode of a key": (place) => chmod(at(place, "erp.example.com", "privkey.pem"), 0o640),
       "two domains swapped": async (place) => {
         await rename(at(place, "erp.example.com"), at(place, "spare"));
