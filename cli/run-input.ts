@@ -70,7 +70,11 @@ export function makeInput(machine: string, options: InputOptions, now: Date): Re
     .map((name) => `${FLAGS[name]} is no input of ${machine}`);
   const { input, faults } = makers[machine]?.(options) ?? otherInput(options, now);
   const parsed = SCHEMAS[machine]?.safeParse(input);
-  const wrong = parsed?.error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [];
+  // An option that is no input of the machine is told by its own name already.
+  const issues = parsed?.error?.issues.filter(
+    ({ code }) => strange.length === 0 || code !== "unrecognized_keys",
+  );
+  const wrong = issues?.map(({ path, message }) => `${path.join(".")}: ${message}`) ?? [];
   const all = [...strange, ...faults, ...wrong];
   if (all.length > 0) throw refuse(all);
   return input;

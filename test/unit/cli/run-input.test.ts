@@ -58,6 +58,12 @@ describe("the input of a machine", () => {
     ["a rename without its end", "recover", { rename: ["erp.*="] }, /expected <from>=<to>/],
     ["for another machine", "backup", { beside: true }, /--beside is no input of backup/],
     [
+      "for another machine, told once",
+      "drill",
+      { mode: "plan" },
+      /1 fault; .*\n- --mode is no input of drill\n/,
+    ],
+    [
       "a query of many",
       "backup",
       { include: ["erp.*"], query: "{}" },
