@@ -16,6 +16,7 @@ interface Bench {
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   mongodb: async () => (await import("./bench/mongodb.ts")) as unknown as Bench,
   files: async () => (await import("./bench/files.ts")) as unknown as Bench,
+  redis: async () => (await import("./bench/redis.ts")) as unknown as Bench,
 };
 
 interface Options {
