@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { MongoClient, type Timestamp } from "mongodb";
+import { MongoClient } from "mongodb";
 import { describe, expect, it } from "vitest";
 import { openSession, startServer, takeDump } from "../../support/mongodb.ts";
 import { useServerPair } from "../../support/mongodb-pair.ts";
 import { judgeServer } from "../../support/oracle.ts";
+import { rollOver, SMALL_LOG } from "../../support/roll-over.ts";
 
 const pair = useServerPair();
 const shop = () => pair.client.db("shop");
@@ -58,32 +58,11 @@ describe("while a dump runs", () => {
   });
 });
 
-const FILLER = "x".repeat(1024 * 1024);
-const ROLL_OVER_TIMEOUT_MS = 60_000;
-
 it("an oplog that rolls over during the dump is OPLOG_GAP", async () => {
-  await using server = await startServer({
-    replicaSet: "rs0",
-    oplogMb: 1,
-    extraArguments: ["--syncdelay", "1"],
-  });
+  await using server = await startServer(SMALL_LOG);
   await using client = new MongoClient(server.mongod.uri);
   await client.db("shop").collection("one").insertOne({ a: 1 });
   await using session = await openSession(server.mongod);
   const dump = takeDump(session, { proof: "as-read" }, 1, () => rollOver(client));
   await expect(dump).rejects.toMatchObject({ name: "SourceError", code: "OPLOG_GAP" });
 });
-
-/** The server drops old entries in pieces of 16 MB and more, and none that its last checkpoint may still need:
- * so the server makes one every second. */
-async function rollOver(client: MongoClient): Promise<void> {
-  const oplog = client.db("local").collection<{ ts: Timestamp }>("oplog.rs");
-  const oldest = async () => (await oplog.findOne({}, { sort: { $natural: 1 } }))?.ts;
-  const last = (await oplog.findOne({}, { sort: { $natural: -1 } }))?.ts;
-  const deadlineAt = Date.now() + ROLL_OVER_TIMEOUT_MS;
-  while (last !== undefined && !(await oldest())?.greaterThan(last)) {
-    if (Date.now() > deadlineAt) throw new Error("the oplog did not roll over");
-    for (let n = 0; n < 10; n++) await client.db("shop").collection("filler").insertOne({ FILLER });
-    await sleep(200);
-  }
-}
