@@ -1,7 +1,5 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { openHost } from "../../lambda/engine/host/open-host.ts";
 import type { EstateHost } from "../../lambda/engine/model/estate.ts";
 import type { Artifact } from "../../lambda/engine/model/manifest.ts";
@@ -13,11 +11,8 @@ import type {
   RestoreItem,
   Session,
 } from "../../lambda/engine/sources/source.ts";
-import { compress, decompress } from "../../lambda/engine/stream/codec.ts";
-import { makeMeter } from "../../lambda/engine/stream/meter.ts";
-import { chain, type Stage } from "../../lambda/engine/stream/stage.ts";
-import type { Measured } from "./measure.ts";
-import { readPeakRssMb } from "./peak-rss.ts";
+import { benchContext, runChild } from "./child.ts";
+import { openStored, store } from "./stored.ts";
 
 /** What one child process of the bench does. `builds` is a backup upon the one that lies in `store`. */
 export interface FilesWork {
@@ -39,16 +34,14 @@ interface Stored {
 
 /** As a job uploads. */
 const PARALLEL_ITEMS = 4;
-const SINK_BYTES = 1024 * 1024;
-const MS = 1000;
-const MICROSECONDS = 1_000_000;
 const UNTIL = "2099-01-01T00:00:00.000Z";
 const never = new AbortController().signal;
 const listOf = (store: string) => join(store, "stored.json");
 
 async function work(what: FilesWork): Promise<void> {
   await using host = await openHost(what.host, await readFile(what.privateKeyFile, "utf8"), never);
-  await using session = await openSession(what, host);
+  const config = files.config.parse({ folders: { uploads: what.tree } });
+  await using session = await files.open(config, benchContext(host), "write");
   if (what.kind === "restore") return await restore(session, what.store);
   await backUp(session, what.store, what.kind === "builds" ? await readStored(what.store) : undefined);
 }
@@ -69,25 +62,12 @@ async function backUp(session: Session, store: string, previous: Stored | undefi
   );
 }
 
-async function keep(item: DumpItem, store: string): Promise<Artifact> {
+async function keep(item: DumpItem, folder: string): Promise<Artifact> {
   if ("reuse" in item) return item.reuse;
-  const key = join(store, `${item.name}.zst`);
-  await mkdir(dirname(key), { recursive: true });
-  let plainBytes = 0;
-  const count: Stage = async function* countStage(source) {
-    for await (const chunk of source) {
-      plainBytes += chunk.length;
-      yield chunk;
-    }
-  };
-  const meter = makeMeter();
-  await pipeline(
-    chain(item.body, count, compress("zstd", never), meter.stage),
-    createWriteStream(key, { highWaterMark: SINK_BYTES }),
-  );
-  const { bytes: storedBytes, sha256 } = meter.measured();
+  const key = join(folder, `${item.name}.zst`);
+  const stored = await store(item.body, key);
   const place = { name: item.name, key, versionId: "1", codec: "zstd" } as const;
-  return { ...place, plainBytes, storedBytes, sha256, lockedUntil: UNTIL, expiresAt: UNTIL };
+  return { ...place, ...stored, lockedUntil: UNTIL, expiresAt: UNTIL };
 }
 
 async function readStored(store: string): Promise<Stored> {
@@ -106,7 +86,7 @@ function toItems(artifacts: readonly Artifact[]): RestoreItem[] {
   return artifacts.map(({ name, plainBytes, key }) => ({
     name,
     plainBytes,
-    open: () => chain(createReadStream(key, { highWaterMark: SINK_BYTES }), decompress("zstd", never)),
+    open: () => openStored(key),
   }));
 }
 
@@ -126,29 +106,7 @@ function manifestOf(summary: DumpSummary): PreviousBackup["manifest"] {
   };
 }
 
-async function openSession(
-  { tree }: FilesWork,
-  host: Awaited<ReturnType<typeof openHost>>,
-): Promise<Session> {
-  const context = {
-    signal: never,
-    clock: { now: () => new Date() },
-    random: { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) },
-    host,
-    secret: () => Promise.reject(new Error("the bench has no secrets")),
-    progress: () => {},
-  };
-  return await files.open(files.config.parse({ folders: { uploads: tree } }), context, "write");
-}
-
-const what = JSON.parse(process.argv[2] ?? "{}") as FilesWork;
-const startedAt = performance.now();
-await work(what);
-const { user, system } = process.cpuUsage();
-const measured: Measured = {
-  bytes: what.bytes,
-  seconds: (performance.now() - startedAt) / MS,
-  rssMb: readPeakRssMb(),
-  cpuSeconds: (user + system) / MICROSECONDS,
-};
-console.log(JSON.stringify(measured));
+await runChild(async (what: FilesWork) => {
+  await work(what);
+  return { bytes: what.bytes };
+});

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { createCipheriv } from "node:crypto";
 import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { type SshServer, startSshServer } from "../../rehearsal/servers/sshd.ts"
 import type { FilesWork } from "./files-work.ts";
 import { atMost, type Gate, ratio } from "./gates.ts";
 import { type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
+import { isOnPath } from "./on-path.ts";
 
 const SECOND_GATE = 0.1;
 const RSS_GATE_MB = 256;
@@ -134,15 +135,6 @@ function resticOf({ folder, tree, sshd, files, fileBytes }: Bench, remote: boole
     [`${name}, second backup`, () => restic("backup", tree)],
     [`${name}, restore`, () => afresh([target], () => restic("restore", "latest", "--target", target))],
   ];
-}
-
-function isOnPath(program: string): boolean {
-  try {
-    execFileSync("sh", ["-c", `command -v ${program}`], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Of tiny files nobody waits for bytes: what a second backup costs there is in the table. */

@@ -1,10 +1,10 @@
-import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
 import { BSON, MongoClient } from "mongodb";
-import { DATABASE, fileOf, openPlain, readSaved, SINK_BYTES, uriOf } from "./mongodb-store.ts";
+import { DATABASE, fileOf, openPlain, readSaved, uriOf } from "./mongodb-store.ts";
+import { openSink } from "./stored.ts";
 
 const COLLECT_BYTES = 256 * 1024;
 /** As the stage of a job. */
@@ -33,9 +33,7 @@ export async function dumpBaseline({ port, folder, batchSize, gathered }: DumpBa
       }
     };
     const body = gathered ? gather(documents()) : documents();
-    const sink = createWriteStream(fileOf(folder, { name: `baseline/${name}` }), {
-      highWaterMark: SINK_BYTES,
-    });
+    const sink = openSink(fileOf(folder, { name: `baseline/${name}` }));
     await pipeline(body, createZstdCompress({ params: ZSTD_LEVEL_1, chunkSize: COLLECT_BYTES }), sink);
   }
   return bytes;

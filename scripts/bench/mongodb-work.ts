@@ -1,29 +1,14 @@
 import { MongoClient } from "mongodb";
-import type { Host } from "../../lambda/engine/host/host.ts";
 import { OPLOG_ITEM } from "../../lambda/engine/mongodb/names.ts";
 import { loadRawDriver } from "../../lambda/engine/mongodb/raw-driver.ts";
 import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
-import type {
-  Context,
-  DumpOptions,
-  RestoreItem,
-  Session,
-  StoredItem,
-} from "../../lambda/engine/sources/source.ts";
+import type { DumpOptions, RestoreItem, Session } from "../../lambda/engine/sources/source.ts";
+import { benchContext, requireBody, runChild, startClock } from "./child.ts";
 import type { Measured } from "./measure.ts";
 import { dumpBaseline, restoreBaseline } from "./mongodb-baselines.ts";
 import { MONGODB_CASES, type MongodbCase, type MongodbCaseName } from "./mongodb-cases.ts";
-import {
-  DATABASE,
-  fileOf,
-  openPlain,
-  readSaved,
-  type SavedItem,
-  save,
-  store,
-  uriOf,
-} from "./mongodb-store.ts";
-import { readPeakRssMb } from "./peak-rss.ts";
+import { DATABASE, fileOf, openPlain, readSaved, type SavedItem, save, uriOf } from "./mongodb-store.ts";
+import { store } from "./stored.ts";
 
 interface Place {
   readonly port: number;
@@ -42,15 +27,10 @@ export type Work =
 
 /** As a job uploads. */
 const PARALLEL_ITEMS = 4;
-const MS = 1000;
-const MICROSECONDS = 1_000_000;
 /** For what is written between data and oplog, so that a replay has something to do. */
 const CHANGED = "changes";
 
-interface Done {
-  readonly bytes: number;
-  readonly operations?: number;
-}
+type Done = Pick<Measured, "bytes" | "operations">;
 
 async function work(what: Work): Promise<Done> {
   switch (what.kind) {
@@ -106,17 +86,13 @@ async function dump(
       const { name, part, body } = requireBody(next.value);
       if (name === OPLOG_ITEM) await beforeLog();
       const item = { name, ...(part !== undefined && { part }) };
-      items.push({ ...item, plainBytes: await store(body, fileOf(folder, item)) });
+      const { plainBytes } = await store(body, fileOf(folder, item));
+      items.push({ ...item, plainBytes });
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_ITEMS }, take));
   await save(folder, { summary: await taking.summary(), items });
   return items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
-}
-
-function requireBody(item: object): StoredItem {
-  if ("body" in item) return item as StoredItem;
-  throw new Error("nothing can be reused without a previous backup");
 }
 
 /** A dump of what does not change but for `changedDocuments`: its oplog is what a replay has to apply. */
@@ -165,33 +141,7 @@ async function clear(port: number): Promise<void> {
 }
 
 function openSession(port: number): Promise<Session> {
-  const host: Host = {
-    reach: async () => ({ host: "127.0.0.1", port, [Symbol.asyncDispose]: async () => {} }),
-    openProxy: () => Promise.reject(new Error("the bench has no proxy")),
-    run: () => Promise.reject(new Error("the bench runs nothing on a host")),
-    [Symbol.asyncDispose]: async () => {},
-  };
-  const context: Context = {
-    signal: new AbortController().signal,
-    clock: { now: () => new Date() },
-    random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
-    host,
-    secret: () => Promise.reject(new Error("the bench has no secrets")),
-    progress: () => {},
-  };
-  return mongodb.open({ reach: { via: "direct", host: "127.0.0.1", port } }, context, "write");
+  return mongodb.open({ reach: { via: "direct", host: "127.0.0.1", port } }, benchContext(), "write");
 }
 
-let startedAt = performance.now();
-let startedCpu = process.cpuUsage();
-function startClock(): void {
-  startedAt = performance.now();
-  startedCpu = process.cpuUsage();
-}
-
-const done = await work(JSON.parse(process.argv[2] ?? "{}") as Work);
-const seconds = (performance.now() - startedAt) / MS;
-const { user, system } = process.cpuUsage(startedCpu);
-const cpuSeconds = (user + system) / MICROSECONDS;
-const rssMb = readPeakRssMb();
-console.log(JSON.stringify({ seconds, ...done, rssMb, cpuSeconds } satisfies Measured));
+await runChild(work);

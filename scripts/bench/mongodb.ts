@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { atLeast, atMost, type Gate, ratio } from "./gates.ts";
 import { type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
 import { MONGODB_CASES, type MongodbCase, type MongodbCaseName } from "./mongodb-cases.ts";
 import type { Work } from "./mongodb-work.ts";
+import { isOnPath } from "./on-path.ts";
 
 /** Ratios to what the driver offers, of the first case: the others have only the cursor that is gathered by hand. */
 const DRIVER_GATES = { dump: 1.8, restore: 1.2 } as const;
@@ -60,7 +61,7 @@ export async function measureCase(
 async function measure(name: MongodbCaseName, servers: Servers, runs: number): Promise<Row[]> {
   const { source, folder } = servers;
   const ours = workerIn(folder);
-  const what: MongodbCase = MONGODB_CASES[name];
+  const what = MONGODB_CASES[name];
   const dumped = { port: source.port, folder: join(folder, "dump") };
   const changed = { port: source.port, folder: join(folder, "changed") };
   console.error("  seeding");
@@ -70,7 +71,7 @@ async function measure(name: MongodbCaseName, servers: Servers, runs: number): P
   const rows = [
     ...(await takeTurns(runs, dumpers(ours, dumped, what))),
     ...(await takeTurns(runs, restorers(ours, { ...dumped, port: servers.target.port }, what))),
-    ...(await takeTurns(runs, officialTools(servers))),
+    ...(await takeTurns(runs, await officialTools(servers))),
   ];
   await ours({ kind: "dump-changes", ...changed, case: name });
   const replay = () => ours({ kind: "replay", ...changed, port: servers.target.port });
@@ -92,10 +93,10 @@ interface Place {
   readonly folder: string;
 }
 
-function dumpers(ours: Run, place: Place, { batchSizes, title }: MongodbCase): Contender[] {
+function dumpers(ours: Run, place: Place, { batchSizes, comparesRawCursor }: MongodbCase): Contender[] {
   const baseline = (batchSize: number, gathered: boolean) => () =>
     theirs({ kind: "dump-baseline", ...place, batchSize, gathered });
-  const raw = title === MONGODB_CASES.invoices.title ? batchSizes : [];
+  const raw = comparesRawCursor ? batchSizes : [];
   return [
     ["dump", () => ours({ kind: "dump", ...place })],
     ...raw.map((size): Contender => [`raw cursor, batch ${size}`, baseline(size, false)]),
@@ -111,17 +112,12 @@ function restorers(ours: Run, place: Place, { batchSizes }: MongodbCase): Conten
   ];
 }
 
-function officialTools({ source, target, folder }: Servers): Contender[] {
+async function officialTools({ source, target, folder }: Servers): Promise<Contender[]> {
   if (!isOnPath("mongodump") || !isOnPath("mongorestore")) return [];
   const archive = join(folder, "official.archive");
+  const place = { port: source.port, folder };
+  const { bytes } = await theirs({ kind: "dump-baseline", ...place, batchSize: 1_000, gathered: true });
   const shell = (command: string) => async (): Promise<Measured> => {
-    const { bytes } = await theirs({
-      kind: "dump-baseline",
-      port: source.port,
-      folder,
-      batchSize: 1_000,
-      gathered: true,
-    });
     const startedAt = performance.now();
     await promisify(execFile)("sh", ["-c", command], { timeout: OFFICIAL_TIMEOUT_MS });
     return { bytes, seconds: (performance.now() - startedAt) / MS };
@@ -135,29 +131,19 @@ function officialTools({ source, target, folder }: Servers): Contender[] {
   ];
 }
 
-function isOnPath(program: string): boolean {
-  try {
-    execFileSync("sh", ["-c", `command -v ${program}`], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The gates of one case. */
 export function judge(
-  { title, changedDocuments }: Pick<MongodbCase, "title" | "changedDocuments">,
+  { comparesRawCursor, changedDocuments }: Pick<MongodbCase, "comparesRawCursor" | "changedDocuments">,
   rows: readonly Row[],
 ): Gate[] {
   const rowOf = (name: string) => rows.find((row) => row.name === name);
   const own = ["dump", "restore", "replay"].map((name) => rowOf(name)?.rssMb ?? Number.POSITIVE_INFINITY);
-  const driver =
-    title === MONGODB_CASES.invoices.title
-      ? [
-          ratio(rows, "dump", "raw cursor", DRIVER_GATES.dump),
-          ratio(rows, "restore", "insertMany", DRIVER_GATES.restore),
-        ]
-      : [];
+  const driver = comparesRawCursor
+    ? [
+        ratio(rows, "dump", "raw cursor", DRIVER_GATES.dump),
+        ratio(rows, "restore", "insertMany", DRIVER_GATES.restore),
+      ]
+    : [];
   return [
     ...driver,
     ratio(rows, "dump", "mongodump | zstd -1", OFFICIAL_GATES.archiveZstd),

@@ -1,9 +1,10 @@
-import { createReadStream, createWriteStream, readFileSync } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { DumpSummary, RestoreItem } from "../../../lambda/engine/sources/source.ts";
+import { readPeakRss } from "../../../scripts/bench/peak-rss.ts";
 import { manifestFor } from "../../support/mongodb.ts";
 import { storedItems } from "../../support/stored-items.ts";
 import { type Opening, openPlace } from "./sessions.ts";
@@ -44,13 +45,6 @@ async function restore(): Promise<void> {
   await session.restore({ items, manifest, guard: "replace" });
 }
 
-/** Of this program alone: `ru_maxrss` also counts what its parent was when it forked. */
-function readPeak(): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  if (kilobytes === undefined) throw new Error("the system does not tell the peak of a process");
-  return Number(kilobytes) * 1024;
-}
-
 if (act === "dump") await dump();
 else await restore();
-process.stdout.write(JSON.stringify({ peakBytes: readPeak() }));
+process.stdout.write(JSON.stringify({ peakBytes: readPeakRss() }));
