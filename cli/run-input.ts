@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { drillInputSchema } from "../lambda/engine/model/drill-choice.ts";
-import { RefusedError } from "../lambda/engine/model/errors.ts";
+import type { RefusedError } from "../lambda/engine/model/errors.ts";
+import { inputRefusal } from "../lambda/engine/model/input-faults.ts";
 import { recoverInputSchema } from "../lambda/engine/model/requests.ts";
 import { dumpScopeSchema } from "../lambda/engine/model/scope.ts";
 
@@ -148,13 +149,11 @@ function parseInput(text: string): Record<string, unknown> {
 }
 
 function refuse(faults: readonly string[]): RefusedError {
-  return new RefusedError(
-    "INPUT_INVALID",
-    `The input has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}; nothing was started.\n${faults
-      .map((fault) => `- ${fault}`)
-      .join("\n")}\nSee backup-estate run --help.`,
-    { facts: { faults } },
-  );
+  return inputRefusal(faults, {
+    subject: "The input",
+    unchanged: "nothing was started",
+    advice: "See backup-estate run --help.",
+  });
 }
 
 const FLAGS: Readonly<Record<Name, string>> = {

@@ -8,11 +8,18 @@ import {
   drillInputSchema,
 } from "../model/drill-choice.ts";
 import { RefusedError } from "../model/errors.ts";
+import { describeIssues, inputRefusal } from "../model/input-faults.ts";
 import { keys } from "../model/keys.ts";
 import { parseRecord, setRecordSchema } from "../model/records.ts";
 import type { BackupRef } from "../model/requests.ts";
 import { findBackup, walkCatalog } from "../vault/catalog-reader.ts";
 import { canBeDrilled, isDrillDue, type Services, sourceConfigOf } from "./services.ts";
+
+const REFUSAL = {
+  subject: "The input of drill",
+  unchanged: "nothing was drilled",
+  advice: "Correct the input and start again; {} drills the newest backup of every source.",
+};
 
 type Input = z.infer<typeof drillInputSchema>;
 
@@ -48,7 +55,7 @@ function parseInput(raw: unknown, { estate }: Services): Input {
   const { source, backupId, setId } = parsed.data ?? {};
   const names = Object.keys(estate.sources);
   refuseFaults([
-    ...(parsed.error?.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`) ?? []),
+    ...describeIssues(parsed.error),
     ...(source === undefined || names.includes(source)
       ? []
       : [`source: got ${JSON.stringify(source)}, expected one of ${names.join(", ")}`]),
@@ -158,12 +165,5 @@ function describe({ ref, manifest, verifications }: Backup, services: Services):
 }
 
 function refuseFaults(faults: readonly string[]): void {
-  if (faults.length === 0) return;
-  throw new RefusedError(
-    "INPUT_INVALID",
-    `The input of drill has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}; nothing was drilled.\n${faults
-      .map((fault) => `- ${fault}`)
-      .join("\n")}\nCorrect the input and start again; {} drills the newest backup of every source.`,
-    { facts: { faults } },
-  );
+  if (faults.length > 0) throw inputRefusal(faults, REFUSAL);
 }

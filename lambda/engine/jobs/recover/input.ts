@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { RefusedError } from "../../model/errors.ts";
 import type { Estate } from "../../model/estate.ts";
+import { describeIssues, inputRefusal } from "../../model/input-faults.ts";
 import { type NamedMoment, parseMoment } from "../../model/position.ts";
 import { recoverInputSchema } from "../../model/requests.ts";
 
@@ -27,6 +27,11 @@ export type RecoverInput =
   | { readonly way: "resume"; readonly runId: string; readonly mode: Mode; readonly rules: Rules };
 
 const NO_REASON = "not given";
+const REFUSAL = {
+  subject: "The input of recover",
+  unchanged: "nothing was changed",
+  advice: "Correct the input and start again; {} plans the newest verified backup.",
+};
 /** A resumed run keeps them all. */
 const KEPT = ["source", "backupId", "moment", "scope", "target", "guard"] as const;
 
@@ -39,13 +44,13 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
   const source = said.source ?? (sources.length === 1 ? sources[0] : undefined);
   const moment = said.moment === undefined ? undefined : parseMoment(said.moment);
   const faults = [
-    ...(parsed.error?.issues.map(({ path, message }) => `${path.join(".") || "input"}: ${message}`) ?? []),
+    ...describeIssues(parsed.error),
     ...findSourceFaults(said, source, sources),
     ...findResumeFaults(said),
     ...(said.moment !== undefined && moment === undefined ? [describeMomentFault(said.moment)] : []),
     ...findTargetFaults(said, source, estate),
   ];
-  if (faults.length > 0) throw refuse(faults);
+  if (faults.length > 0) throw inputRefusal(faults, REFUSAL);
   const rules = pick(said, ["safetyBackup", "space"]);
   if (resume !== undefined) return { way: "resume", runId: resume, mode, rules };
   return {
@@ -124,14 +129,4 @@ function pick<Field extends keyof Authored>(
 ): Pick<Partial<Authored>, Field> {
   const present = fields.flatMap((field) => (said[field] === undefined ? [] : [[field, said[field]]]));
   return Object.fromEntries(present) as Pick<Partial<Authored>, Field>;
-}
-
-function refuse(faults: readonly string[]): RefusedError {
-  return new RefusedError(
-    "INPUT_INVALID",
-    `The input of recover has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}; nothing was changed.\n${faults
-      .map((fault) => `- ${fault}`)
-      .join("\n")}\nCorrect the input and start again; {} plans the newest verified backup.`,
-    { facts: { faults } },
-  );
 }
