@@ -17,6 +17,8 @@ Examples:
   backup-estate run drill --source mongodb --wait                                 prove its newest backup
   backup-estate run pre-deploy-backup --wait && ./deploy.sh                       exit code 0: safe to deploy
   backup-estate run approve --run 6f1c2a52-manual --decision approve
+  backup-estate run escalate --about "the restore hangs, the app is stopped"
+  backup-estate run escalate --acknowledge 6f1c2a52-manual --by Omar --wait
 
 Patterns are names as the source has them, such as erp.invoices; * stands for anything, \\* for itself.`;
 
@@ -24,7 +26,7 @@ Patterns are names as the source has them, such as erp.invoices; * stands for an
 export function runCommand(world: CliWorld): Command {
   const command = new Command("run")
     .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover, drill, pre-deploy-backup or approve")
+    .argument("<machine>", "backup, recover, drill, pre-deploy-backup, approve or escalate")
     .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
     .option("--region <region>", "Region of the estate; or AWS_REGION")
     .option("--input <json>", "the whole input, instead of what follows");
@@ -33,6 +35,9 @@ export function runCommand(world: CliWorld): Command {
   return command
     .option("--run <runId>", "approve: the recovery that waits")
     .addOption(new Option("--decision <decision>", "approve: the answer").choices(["approve", "reject"]))
+    .option("--about <text>", "escalate: what people are called for")
+    .option("--acknowledge <runId>", "escalate: take this one over")
+    .option("--by <name>", "escalate: who takes it over")
     .option("--wait", "follow the execution to its end")
     .option("--json", "JSON only: the execution's ARN, or with --wait its output or failure")
     .option("--wait-minutes <number>", "follow it so long at most", parseMinutes, WAIT_DEFAULT_MINUTES)

@@ -30,6 +30,9 @@ export interface InputOptions {
   readonly reason?: string;
   readonly run?: string;
   readonly decision?: string;
+  readonly about?: string;
+  readonly acknowledge?: string;
+  readonly by?: string;
 }
 type Name = Exclude<keyof InputOptions, "input">;
 
@@ -43,6 +46,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
   drill: ["source", "backup", "set"],
   "pre-deploy-backup": ["source"],
   approve: ["run", "decision", "reason"],
+  escalate: ["about", "acknowledge", "by"],
 };
 
 /** Of `backup`: what only its scope can be wrong in; the machine judges the rest. */
@@ -88,8 +92,21 @@ interface Made {
 
 const makers: Readonly<Record<string, (options: InputOptions) => Made>> = {
   backup: backupInput,
+  escalate: escalateInput,
   "pre-deploy-backup": ({ source }) => ({ input: defined({ sources: source }), faults: [] }),
 };
+
+function escalateInput({ about, acknowledge, by }: InputOptions): Made {
+  const calls = about !== undefined && acknowledge === undefined && by === undefined;
+  const answers = about === undefined && acknowledge !== undefined && by !== undefined;
+  return {
+    input: defined({ about, acknowledge, by }),
+    faults:
+      calls || answers
+        ? []
+        : ["expected --about to call people, or --acknowledge and --by to take a call over"],
+  };
+}
 
 function backupInput({ cadence = "manual", slot, source, query, ...options }: InputOptions): Made {
   const scope = { ...selectionOf(options), query };
@@ -178,4 +195,7 @@ const FLAGS: Readonly<Record<Name, string>> = {
   reason: "--reason",
   run: "--run",
   decision: "--decision",
+  about: "--about",
+  acknowledge: "--acknowledge",
+  by: "--by",
 };

@@ -1,3 +1,5 @@
+import type { Level } from "../lambda/engine/model/escalation.ts";
+
 /** Ends of the wires between the machines and what a deployment made. Every ARN is placed in the JSON as it is. */
 export interface MachineBindings {
   /** ARNs of the functions, one a role. */
@@ -40,6 +42,8 @@ export interface MachineWaits {
   readonly compareSeconds: number;
   /** How long an operator's answer is waited for; from `approval.waitMinutes` of the estate. */
   readonly approvalSeconds: number;
+  /** How long each level of the contacts has to answer; from `escalation` of the estate. */
+  readonly escalationSeconds: Readonly<Record<Level, number>>;
   /** Silence after which a worker counts as dead; never more than a fifth of the wait it belongs to. */
   readonly heartbeatSeconds: number;
 }
@@ -59,6 +63,7 @@ export const DEFAULT_WAITS: MachineWaits = {
   restoreSeconds: 4 * 3600,
   compareSeconds: 2 * 3600,
   approvalSeconds: 3600,
+  escalationSeconds: { L1: 900, L2: 900, L3: 1800 },
   heartbeatSeconds: 300,
 };
 

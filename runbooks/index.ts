@@ -2,6 +2,7 @@ import { approveMachine } from "./approve.ts";
 import { backupMachine } from "./backup.ts";
 import type { MachineBindings } from "./bindings.ts";
 import { drillMachine } from "./drill.ts";
+import { escalateMachine } from "./escalate.ts";
 import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
 import type { JsonObject, Machine } from "./steps/asl.ts";
@@ -165,5 +166,28 @@ export const RUNBOOKS: readonly Runbook[] = [
       "Red: the cause says whether the recovery still waits. Nobody may approve what they started.",
     ],
     machine: approveMachine,
+  },
+  {
+    name: "escalate",
+    title: "Call people until one takes it over",
+    startedBy: "the publisher of failures for what is critical; an operator",
+    inputs: [
+      {
+        input: { about: "The restore of 02:00 hangs, and the app is stopped." },
+        means: "Calls L1, then L2, then L3 of the contacts, each for its waiting time.",
+      },
+      {
+        input: { acknowledge: RUN_ID, by: "Omar" },
+        means: "Takes that escalation over; nobody else is called.",
+      },
+    ],
+    walk: [
+      "You were called: the message names the run and what has happened. Open Step Functions in the estate's Region and choose the machine that ends in `-escalate`.",
+      "Take it over: start the machine with the run's name and yours, as the message says. Green: it is yours, nobody else is called.",
+      "Red with `NotTakenOver`: somebody else has it, or nobody answered in time. Open the execution of that name and see.",
+      "You need help yourself? Start the machine with what it is about: L1 is called first, each next level after its waiting time.",
+      "Red with `NobodyAnswered`: every level was called in vain. Use the telephone.",
+    ],
+    machine: escalateMachine,
   },
 ];

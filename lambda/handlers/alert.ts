@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ABOUT_CHARACTERS, type Message } from "../engine/model/escalation.ts";
 import type { Estate } from "../engine/model/estate.ts";
 import { redact } from "../engine/model/redact.ts";
 
@@ -19,13 +20,6 @@ export const statusChangeSchema = z.looseObject({
 });
 type StatusChange = z.infer<typeof statusChangeSchema>;
 
-/** One alert: a text for people, the same facts as attributes for filters. */
-export interface Alert {
-  readonly subject: string;
-  readonly text: string;
-  readonly attributes: Readonly<Record<string, string>>;
-}
-
 /** Limit of an SNS subject. Source: Amazon SNS API, Publish. */
 const SUBJECT_CHARACTERS = 100;
 const CAUSE_CHARACTERS = 6_000;
@@ -43,7 +37,7 @@ const CRITICAL = /IntegrityError|FINGERPRINT_DIFFERS|DIGEST_MISMATCH/;
 export function describeFailedExecution(
   { region, detail }: StatusChange,
   contacts: Estate["contacts"],
-): Alert {
+): Message {
   const machine = detail.stateMachineArn.split(":").at(-1) ?? "";
   const error = detail.error ?? detail.status;
   const cause = String(redact(detail.cause ?? NO_CAUSE[detail.status])).slice(0, CAUSE_CHARACTERS);
@@ -71,6 +65,16 @@ export function describeFailedExecution(
       executionArn: detail.executionArn,
     },
   };
+}
+
+/** Whether a failure cannot wait until morning. That nobody answered a call starts no further calls. */
+export function callsPeople({ attributes: { severity, machine } }: Message): boolean {
+  return severity === "critical" && !machine?.endsWith("-escalate");
+}
+
+/** The alert as the text of an escalation. */
+export function aboutOf({ subject, text }: Message): string {
+  return `${subject}\n${text}`.slice(0, ABOUT_CHARACTERS);
 }
 
 function nextCommand(detail: StatusChange["detail"]): string {

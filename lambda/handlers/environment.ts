@@ -13,11 +13,17 @@ const environmentSchema = stateSchema.extend({
   DRILL_FOLDER: z.string().min(1).optional(),
   /** Only the slicer has it. */
   BACKUP_MACHINE_ARN: z.string().min(1).optional(),
+  /** Only the approver has it. */
+  ALERT_TOPIC_ARN: z.string().min(1).optional(),
   JOB_REQUEST: z.string().optional(),
   WORKER_ROLE: z.enum(WORKER_ROLES).optional(),
 });
 
-const publisherSchema = stateSchema.extend({ ALERT_TOPIC_ARN: z.string().min(1) });
+const publisherSchema = stateSchema.extend({
+  ALERT_TOPIC_ARN: z.string().min(1),
+  /** Where critical failures call people. */
+  ESCALATE_MACHINE_ARN: z.string().min(1).optional(),
+});
 
 /** What a worker learns from its environment. Throws `ConfigError` INVALID_ENVIRONMENT that names every fault. */
 export function readEnvironment() {

@@ -1,15 +1,19 @@
 import { createHash } from "node:crypto";
-import { type MessageAttributeValue, PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { z } from "zod";
 import type { Services } from "../engine/jobs/services.ts";
 import { makeState } from "../engine/jobs/world.ts";
 import { VaultError } from "../engine/model/errors.ts";
+import type { Message } from "../engine/model/escalation.ts";
 import type { Estate } from "../engine/model/estate.ts";
 import type { Clock } from "../engine/model/ids.ts";
 import { keys } from "../engine/model/keys.ts";
-import { type Alert, describeFailedExecution, statusChangeSchema } from "./alert.ts";
-import { CLIENT_LIMITS } from "./aws/client-limits.ts";
-import { translateAwsError } from "./aws/translate-aws-error.ts";
+import { aboutOf, callsPeople, describeFailedExecution, statusChangeSchema } from "./alert.ts";
+import {
+  type EscalationStart,
+  makeEscalationStarter,
+  makeStepFunctionsClient,
+} from "./aws/step-functions.ts";
+import { makeTopic } from "./aws/topic.ts";
 import { readPublisherEnvironment } from "./environment.ts";
 
 /** A publisher that has not finished by then was killed; the next delivery of the event goes on. */
@@ -25,12 +29,15 @@ interface PublisherServices {
   readonly state: Services["state"];
   readonly clock: Clock;
   readonly contacts: Estate["contacts"];
-  publish(alert: Alert): Promise<void>;
+  publish(alert: Message, signal: AbortSignal): Promise<void>;
+  /** Calls people, once for each name; missing where the estate does not want that. */
+  escalate?(start: EscalationStart, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Publishes one alert for one failed execution, however often its event is delivered. Throws when it was not sent,
- * so that the event is delivered again; a publisher killed between sending and noting it may send twice.
+ * Publishes one alert for one failed execution, however often its event is delivered, and has people called where it is
+ * critical. Throws when either was not done, so that the event is delivered again; a publisher killed between sending
+ * and noting it may send twice.
  */
 export async function publishOnce(
   raw: unknown,
@@ -39,13 +46,28 @@ export async function publishOnce(
 ): Promise<"published" | "published-before"> {
   const event = statusChangeSchema.parse(raw);
   const { executionArn } = event.detail;
-  const key = keys.alert(createHash("sha256").update(executionArn).digest("hex"));
-  if ((await claimNotice(key, executionArn, services, signal)) === "sent") return "published-before";
-  await services.publish(describeFailedExecution(event, services.contacts));
-  const mine = await services.state.read(key, signal);
-  const at = services.clock.now().toISOString();
-  await services.state.replace(key, { executionArn, state: "sent", at }, mine?.etag ?? "", signal);
-  return "published";
+  const digest = createHash("sha256").update(executionArn).digest("hex");
+  const alert = describeFailedExecution(event, services.contacts);
+  const key = keys.alert(digest);
+  const before = await claimNotice(key, executionArn, services, signal);
+  if (before === "ours") await publishAndNote(key, executionArn, alert, services, signal);
+  // Also where the alert was sent by an earlier delivery: that one may have been killed before it called anybody.
+  if (callsPeople(alert))
+    await services.escalate?.({ name: `alert-${digest}`, about: aboutOf(alert) }, signal);
+  return before === "ours" ? "published" : "published-before";
+}
+
+async function publishAndNote(
+  key: string,
+  executionArn: string,
+  alert: Message,
+  { publish, state, clock }: PublisherServices,
+  signal: AbortSignal,
+): Promise<void> {
+  await publish(alert, signal);
+  const mine = await state.read(key, signal);
+  const at = clock.now().toISOString();
+  await state.replace(key, { executionArn, state: "sent", at }, mine?.etag ?? "", signal);
 }
 
 async function claimNotice(
@@ -69,30 +91,15 @@ async function claimNotice(
 
 export async function publisher(event: unknown): Promise<string> {
   const environment = readPublisherEnvironment();
-  const client = new SNSClient(CLIENT_LIMITS);
+  const { estate, ESCALATE_MACHINE_ARN: escalateMachineArn } = environment;
   const services: PublisherServices = {
     state: makeState(environment.STATE_BUCKET),
     clock: { now: () => new Date() },
-    contacts: environment.estate.contacts,
-    publish: (alert) => publish(client, environment.ALERT_TOPIC_ARN, alert),
+    contacts: estate.contacts,
+    publish: makeTopic(environment.ALERT_TOPIC_ARN),
+    ...(escalateMachineArn !== undefined && {
+      escalate: makeEscalationStarter(makeStepFunctionsClient(), escalateMachineArn),
+    }),
   };
   return await publishOnce(event, services, AbortSignal.timeout(SENDING_MS));
-}
-
-async function publish(client: SNSClient, topicArn: string, alert: Alert): Promise<void> {
-  const attributes = Object.entries(alert.attributes).map(
-    ([name, value]): [string, MessageAttributeValue] => [name, { DataType: "String", StringValue: value }],
-  );
-  try {
-    await client.send(
-      new PublishCommand({
-        TopicArn: topicArn,
-        Subject: alert.subject,
-        Message: alert.text,
-        MessageAttributes: Object.fromEntries(attributes),
-      }),
-    );
-  } catch (error) {
-    throw translateAwsError(error, "Publishing the alert");
-  }
 }

@@ -12,6 +12,7 @@ import {
   makeStepFunctionsClient,
   makeTaskTokens,
 } from "./aws/step-functions.ts";
+import { makeTopic } from "./aws/topic.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { makeLog } from "./log.ts";
 
@@ -29,7 +30,7 @@ export function wireServices(): Wiring {
   const stepFunctions = makeStepFunctionsClient();
   const buckets = { vaultBucket: environment.VAULT_BUCKET, stateBucket: environment.STATE_BUCKET };
   const drillAddress = drillAddressOf(environment);
-  const { BACKUP_MACHINE_ARN: backupMachineArn } = environment;
+  const { BACKUP_MACHINE_ARN: backupMachineArn, ALERT_TOPIC_ARN: alertTopicArn } = environment;
   const services: Services = {
     estate,
     ...makeWorld(estate, buckets, makeSecretReader(mask)),
@@ -42,6 +43,7 @@ export function wireServices(): Wiring {
     ...(drillAddress && { drillAddress }),
     ...(environment.DRILL_FOLDER && { drillFolder: environment.DRILL_FOLDER }),
     ...(backupMachineArn && { startBackup: makeBackupStarter(stepFunctions, backupMachineArn) }),
+    ...(alertTopicArn && { notify: makeTopic(alertTopicArn) }),
     wait,
   };
   return { services, mask, environment };

@@ -180,5 +180,17 @@ export const authoredEstateSchema = z.strictObject({
       }),
     )
     .optional(),
+  escalation: z
+    .strictObject({
+      L1: minutes.optional(),
+      L2: minutes.optional(),
+      L3: minutes.optional(),
+      automatic: z
+        .boolean()
+        .meta({ description: "true when a critical failure calls the contacts by itself" })
+        .optional(),
+    })
+    .meta({ description: "how long each level has to answer before the next one is called" })
+    .optional(),
 });
 export type AuthoredEstate = z.infer<typeof authoredEstateSchema>;

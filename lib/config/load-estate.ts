@@ -23,6 +23,7 @@ import { resolveSources, type SourceKinds, targetFaults } from "./sources.ts";
 const FULL_EVERY_DAYS = 7;
 const RPO_MINUTES = 60;
 const RTO_MINUTES = 30;
+const LEVEL_WAIT_MINUTES = { L1: 15, L2: 15, L3: 30 };
 const APPROVAL_WAIT_MINUTES = 60;
 
 export interface ParseOptions {
@@ -195,6 +196,21 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     },
     alerts: { emails: authored.alerts?.emails ?? [] },
     contacts: authored.contacts ?? [],
+    escalation: resolveEscalation(authored),
   } satisfies Estate);
   return { estate, notes: [...sections.cadences.notes, ...cautions(sections.cadences, rpoMinutes)] };
+}
+
+/** Without contacts there is nobody whom a failure could call. */
+function resolveEscalation({ escalation = {}, contacts = [] }: AuthoredEstate): Estate["escalation"] {
+  const { L1, L2, L3, automatic = contacts.length > 0 } = escalation;
+  const minutes = (said: string | undefined, otherwise: number) => (said ? minutesOf(said) : otherwise);
+  return {
+    waitMinutes: {
+      L1: minutes(L1, LEVEL_WAIT_MINUTES.L1),
+      L2: minutes(L2, LEVEL_WAIT_MINUTES.L2),
+      L3: minutes(L3, LEVEL_WAIT_MINUTES.L3),
+    },
+    automatic,
+  };
 }

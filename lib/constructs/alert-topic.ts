@@ -5,6 +5,7 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { alertTopicName } from "./names.ts";
 
 export interface AlertTopicProps {
   readonly estate: Estate;
@@ -16,7 +17,7 @@ export interface AlertTopicProps {
 export class AlertTopic extends Topic {
   constructor(scope: Construct, id: string, { estate, operationsKeyArn }: AlertTopicProps) {
     super(scope, id, {
-      topicName: `${estate.name}-alerts`,
+      topicName: alertTopicName(estate),
       displayName: `Backup estate ${estate.name}`,
       masterKey: Key.fromKeyArn(scope, `${id}Key`, operationsKeyArn),
       enforceSSL: true,

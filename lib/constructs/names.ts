@@ -55,7 +55,14 @@ export function destroyerArns(names: EstateNames): string[] {
   return [roleArn(names.keyAdminRole), roleArn(`cdk-*-cfn-exec-role-${Aws.ACCOUNT_ID}-*`)];
 }
 
-export const MACHINE_NAMES = ["backup", "recover", "drill", "pre-deploy-backup", "approve"] as const;
+export const MACHINE_NAMES = [
+  "backup",
+  "recover",
+  "drill",
+  "pre-deploy-backup",
+  "approve",
+  "escalate",
+] as const;
 export type MachineName = (typeof MACHINE_NAMES)[number];
 
 /** ARN of a machine of this estate by its name, so that a worker's role needs no reference to the machine. */
@@ -66,4 +73,14 @@ export function machineArn(estate: Estate, machine: MachineName): string {
 /** ARN pattern of the executions of a machine of this estate. */
 export function executionArns(estate: Estate, machine: MachineName): string {
   return `arn:${Aws.PARTITION}:states:${estate.regions.primary}:${Aws.ACCOUNT_ID}:execution:${estate.name}-${machine}:*`;
+}
+
+/** The name of the topic of alerts, which the workers know before the stack that makes it is deployed. */
+export function alertTopicName(estate: Estate): string {
+  return `${estate.name}-alerts`;
+}
+
+/** ARN of that topic. */
+export function alertTopicArn(estate: Estate): string {
+  return `arn:${Aws.PARTITION}:sns:${estate.regions.primary}:${Aws.ACCOUNT_ID}:${alertTopicName(estate)}`;
 }

@@ -4,7 +4,7 @@ import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import type { Purpose } from "../../lambda/engine/sources/source.ts";
 import type { Grant } from "./grant.ts";
-import { executionArns, type MachineName, machineArn } from "./names.ts";
+import { alertTopicArn, executionArns, type MachineName, machineArn } from "./names.ts";
 import type { EstateStores } from "./stores.ts";
 
 /** Roles of the blueprint that have something to run. */
@@ -25,7 +25,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | checker | data, manifests, sets, verifications, drills | verifications | | |
  * | drill | data, manifests, drills | drills | | those that a source's `drill.secretsOf` names |
  * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
- * | approver | | | reads approvals | |
+ * | approver | | | reads approvals, puts those of escalations; sends messages to the topic of alerts | |
  * | auditor | manifests, verifications, drills | | | |
  */
 export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStores): Grant[] {
@@ -73,7 +73,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         answer(estate, ["recover"]),
       ];
     case "approver":
-      return [...readState(stores, ["approvals"]), answer(estate, ["recover"])];
+      return approverGrants(estate, stores);
     case "auditor":
       return [
         readVault(stores, ["manifests", "verifications", "drills"]),
@@ -82,6 +82,16 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         SEND_NUMBERS,
       ];
   }
+}
+
+function approverGrants(estate: Estate, stores: EstateStores): Grant[] {
+  return [
+    ...readState(stores, ["approvals"]),
+    putState(stores, ["approvals/escalations"]),
+    callPeople(estate),
+    useOperationsKey(stores),
+    answer(estate, ["recover", "escalate"]),
+  ];
 }
 
 function inBucket(bucketArn: string, prefixes: readonly string[]): string[] {
@@ -184,6 +194,14 @@ function putState(stores: EstateStores, prefixes: readonly string[]): Grant {
     actions: ["s3:PutObject"],
     resources: inBucket(stores.stateBucketArn, prefixes),
     why: "Leaves a token that only the approver role can read; one object a run.",
+  };
+}
+
+function callPeople(estate: Estate): Grant {
+  return {
+    actions: ["sns:Publish"],
+    resources: [alertTopicArn(estate)],
+    why: "Calls the contacts of an escalation.",
   };
 }
 

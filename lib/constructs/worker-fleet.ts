@@ -15,6 +15,7 @@ import type { DrillDisk } from "../drill-servers.ts";
 import { type DrillPlace, FargateWorker, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
+import { alertTopicArn } from "./names.ts";
 import type { WorkerRole as AnyRole } from "./role-grants.ts";
 import type { EstateStores } from "./stores.ts";
 import { WorkerBundleAsset } from "./worker-bundle-asset.ts";
@@ -96,6 +97,7 @@ export class WorkerFleet extends Construct {
         stores: this.props.stores,
         role: roles[entry],
         handlersFolder: this.props.bundle.handlersFolder,
+        environment: entry === "approver" ? { ALERT_TOPIC_ARN: alertTopicArn(this.props.estate) } : {},
       }).functionArn;
     return {
       writer: add("writer", "WriterFunction", "long"),
@@ -164,19 +166,25 @@ function imageOf({ image }: Pick<DrillServer, "image">): string {
 const HEALTH_MARGIN_SECONDS = 60;
 
 /** How long the machines wait, as far as the configuration says so. */
-export function waitsOf({ app, approval }: Pick<Estate, "app" | "approval">): MachineWaits {
+export function waitsOf({
+  app,
+  approval,
+  escalation,
+}: Pick<Estate, "app" | "approval" | "escalation">): MachineWaits {
   const healthSeconds =
     app === undefined ? DEFAULT_WAITS.healthSeconds : app.health.timeoutSeconds + HEALTH_MARGIN_SECONDS;
   return {
     ...DEFAULT_WAITS,
     healthSeconds: Math.min(healthSeconds, LAMBDA_LIMIT_SECONDS),
     approvalSeconds: approval.waitMinutes * 60,
+    escalationSeconds: mapValues(escalation.waitMinutes, (minutes) => minutes * 60),
   };
 }
 
-function mapValues<In, Out>(record: Readonly<Record<string, In>>, map: (value: In, key: string) => Out) {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)])) as Record<
-    string,
-    Out
-  >;
+function mapValues<Key extends string, In, Out>(
+  record: Readonly<Record<Key, In>>,
+  map: (value: In, key: Key) => Out,
+) {
+  const entries = Object.entries(record) as [Key, In][];
+  return Object.fromEntries(entries.map(([key, value]) => [key, map(value, key)])) as Record<Key, Out>;
 }

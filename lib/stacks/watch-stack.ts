@@ -56,7 +56,10 @@ function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic
   return {
     entry: "publisher",
     description: `One alert for each failed execution of ${estate.name}`,
-    environment: { ALERT_TOPIC_ARN: topic.topicArn },
+    environment: {
+      ALERT_TOPIC_ARN: topic.topicArn,
+      ...(estate.escalation.automatic && { ESCALATE_MACHINE_ARN: machineArn(estate, "escalate") }),
+    },
     pattern: {
       source: ["aws.states"],
       detailType: ["Step Functions Execution Status Change"],
@@ -68,8 +71,17 @@ function failurePublisher({ estate, stores }: WatchStackProps, topic: AlertTopic
     grants: [
       { actions: ["sns:Publish"], resources: [topic.topicArn], why: "Publishes the alert." },
       ...changeState(stores, ["incidents"]),
+      ...(estate.escalation.automatic ? [startEscalation(estate)] : []),
     ],
   } as const;
+}
+
+function startEscalation(estate: Estate) {
+  return {
+    actions: ["states:StartExecution"],
+    resources: [machineArn(estate, "escalate")],
+    why: "Has people called for what cannot wait until morning.",
+  };
 }
 
 /** Machines that wait for tasks. */

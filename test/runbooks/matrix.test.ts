@@ -3,9 +3,10 @@ import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
 import { backupMachine } from "../../runbooks/backup.ts";
 import { drillMachine } from "../../runbooks/drill.ts";
+import { escalateMachine } from "../../runbooks/escalate.ts";
 import { preDeployBackupMachine } from "../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
-import type { Machine } from "../../runbooks/steps/asl.ts";
+import type { JsonObject, Machine } from "../../runbooks/steps/asl.ts";
 import {
   answers,
   BINDINGS,
@@ -45,7 +46,7 @@ const ATTEMPTS: Record<string, readonly [repeatable: number, once: number, waiti
   "ECS.ThrottlingException": [4, 4, 4],
   silence: [1, 1, 1],
 };
-const ONCE = /^(Ask for approval|Restore on .*)$/;
+const ONCE = /^(Ask for approval|Restore on .*|Call L\d)$/;
 const columnOf = (state: string) => (ONCE.test(state) ? 1 : state === "Ask for its health" ? 2 : 0);
 
 /** After these the restore cannot have begun, so that the app may start again. */
@@ -62,6 +63,7 @@ interface Row {
   readonly appStartedAfter?: (error: string) => boolean;
   readonly plan?: Partial<RecoveryPlan>;
   readonly script?: Script;
+  readonly input?: JsonObject;
 }
 interface Case {
   readonly machine: Machine;
@@ -72,6 +74,10 @@ const stays = () => false;
 const starts = () => true;
 const lambda = { compute: "lambda" } as const;
 const stopFails: Script = { "stop-app": () => failsWith("RefusedError") };
+const silence: Answer = { kind: "silence" };
+const onlyAnswers = (state: string): Script => ({
+  "call-contacts": (_request, _attempt, call) => (call.state === state ? undefined : silence),
+});
 const mayStart = (error: string) => RESTORE_NOT_BEGUN.includes(error);
 
 /** Only one source, so that each attempt counts once. */
@@ -138,6 +144,16 @@ const CASES: Record<string, Case> = {
       "Record the set": { endsAs: "SetNotRecorded" },
     },
   },
+  Escalate: {
+    machine: escalateMachine(BINDINGS),
+    rows: {
+      "Read what it is about": { endsAs: "EscalationNotOpened" },
+      "Call L1": { endsAs: "NobodyAnswered", script: onlyAnswers("Call L1") },
+      "Call L2": { endsAs: "NobodyAnswered", script: onlyAnswers("Call L2") },
+      "Call L3": { endsAs: "NobodyAnswered", script: onlyAnswers("Call L3") },
+      "Take it over": { endsAs: "NotTakenOver", input: { acknowledge: "run-0", by: "Omar" } },
+    },
+  },
   Approve: { machine: approveMachine(BINDINGS), rows: { "Give the answer": { endsAs: "AnswerNotGiven" } } },
 };
 
@@ -153,7 +169,7 @@ async function runWith(
   const { machine } = CASES[name] as Case;
   const script: Script = { plan: () => answers(planned(row.plan)), ...row.script };
   const { service } = estateService(script);
-  const ending = await interpret(machine, { cadence: "daily" }, EXECUTION, (call) => {
+  const ending = await interpret(machine, row.input ?? { cadence: "daily" }, EXECUTION, (call) => {
     const good = service(call);
     return call.state === target ? (answer(call.attempt) ?? good) : good;
   });

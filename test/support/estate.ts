@@ -51,6 +51,7 @@ export function makeEstate(changes: Partial<Estate> = {}): Estate {
     approval: { recover: true, waitMinutes: 60 },
     alerts: { emails: ["operator@example.com"] },
     contacts: [{ level: "L1", name: "Operator", reach: "operator@example.com" }],
+    escalation: { waitMinutes: { L1: 15, L2: 15, L3: 30 }, automatic: true },
     ...changes,
   };
 }

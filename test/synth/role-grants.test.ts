@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { roleGrants, secretReferences } from "../../lib/constructs/role-grants.ts";
+import { roleGrants, secretReferences, type WorkerRole } from "../../lib/constructs/role-grants.ts";
 import type { EstateStores } from "../../lib/constructs/stores.ts";
 import { makeEstate } from "../support/estate.ts";
+
+const STORES = { stateBucketArn: "arn:state", operationsKeyArn: "arn:key" } as EstateStores;
 
 describe("what a role may do by its configuration", () => {
   test("secrets are found at any depth of a source's configuration, each once, ARNs as they are", () => {
@@ -57,6 +59,17 @@ describe("what a role may do by its configuration", () => {
         .flatMap(({ resources }) => resources);
     expect(secrets("drill")).toEqual([expect.stringContaining(":secret:demo/n8n-key-??????")]);
     for (const role of ["checker", "auditor"] as const) expect(secrets(role), role).toEqual([]);
+  });
+
+  test("calling people is for the approver alone, who leaves tokens of escalations and no others", () => {
+    const publishes = (role: WorkerRole) =>
+      roleGrants(role, makeEstate(), STORES).some(({ actions }) => actions.includes("sns:Publish"));
+    expect((["writer", "checker", "drill", "restorer", "auditor"] as const).filter(publishes)).toEqual([]);
+    expect(publishes("approver")).toBe(true);
+    const puts = roleGrants("approver", makeEstate(), STORES).filter(({ actions }) =>
+      actions.includes("s3:PutObject"),
+    );
+    expect(puts.flatMap(({ resources }) => resources)).toEqual(["arn:state/approvals/escalations/*"]);
   });
 
   test("the writer answers recoveries too, for which it sets aside what they overwrite", () => {

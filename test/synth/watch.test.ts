@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { makeEstate } from "../support/estate.ts";
 import { propertiesOf, STACKS, synthesizeEstate } from "./synthesize.ts";
 
 const templates = synthesizeEstate();
@@ -54,14 +55,37 @@ describe("failures have one publisher", () => {
     for (const machine of ["demo-backup", "demo-recover", "demo-approve"]) expect(text).toContain(machine);
   });
 
-  test("no machine publishes: their definitions and roles know no topic", () => {
+  test("no machine publishes, and of the workers only the approver, who calls people", () => {
     const machines = [templates.workers, templates.runbooks].flatMap((one) =>
       propertiesOf(one, "AWS::StepFunctions::StateMachine"),
     );
-    expect(machines).toHaveLength(5);
+    expect(machines).toHaveLength(6);
     expect(JSON.stringify(machines)).not.toContain("sns:");
-    for (const one of [templates.workers, templates.runbooks])
-      expect(JSON.stringify(propertiesOf(one, "AWS::IAM::Policy"))).not.toContain("sns:Publish");
+    const publishing = [templates.workers, templates.runbooks]
+      .flatMap((one) => propertiesOf(one, "AWS::IAM::Policy"))
+      .filter((policy) => JSON.stringify(policy).includes("sns:Publish"));
+    expect(publishing.map(({ PolicyName }) => PolicyName)).toEqual([expect.stringContaining("Approver")]);
+  });
+});
+
+describe("a critical failure", () => {
+  const startsOf = (template: typeof watch) =>
+    propertiesOf(template, "AWS::IAM::Policy").filter((policy) =>
+      JSON.stringify(policy).includes("states:StartExecution"),
+    );
+
+  test("calls people: the publisher may start the machine for that, and no other", () => {
+    const [policy, ...others] = startsOf(watch);
+    expect(others).toEqual([]);
+    expect(JSON.stringify(policy)).toMatch(/:stateMachine:demo-escalate/);
+    expect(JSON.stringify(policy)).not.toMatch(/:stateMachine:demo-(?!escalate)/);
+  });
+
+  test("calls nobody, and the publisher may start nothing, where the estate says so", () => {
+    const silent = { waitMinutes: { L1: 15, L2: 15, L3: 30 }, automatic: false };
+    const template = synthesizeEstate(makeEstate({ escalation: silent })).watch;
+    expect(startsOf(template)).toEqual([]);
+    expect(JSON.stringify(template)).not.toContain("ESCALATE_MACHINE_ARN");
   });
 });
 

@@ -148,8 +148,9 @@ describe("roles", () => {
     const approver = grantsOf("Approver");
     expect(approver.get("s3:GetObject")).toContain("/approvals/*");
     expect(approver.has("s3:GetObjectVersion")).toBe(false);
-    expect(approver.has("s3:PutObject")).toBe(false);
-    expect(approver.has("kms:GenerateDataKey")).toBe(false);
+    expect(approver.get("s3:PutObject")).toMatch(/\/approvals\/escalations\/\*/);
+    expect(approver.get("s3:PutObject")).not.toMatch(/\/approvals\/\*/);
+    expect(approver.get("kms:GenerateDataKey")).toContain("OperationsKey");
     expect(JSON.stringify([...approver])).not.toContain("VaultKey");
   });
 

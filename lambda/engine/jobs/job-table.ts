@@ -5,6 +5,9 @@ import { chooseDrills } from "./choose-drills.ts";
 import { claim } from "./claim.ts";
 import { drill } from "./drill.ts";
 import { dump } from "./dump.ts";
+import { acknowledge } from "./escalate/acknowledge.ts";
+import { callContacts } from "./escalate/call-contacts.ts";
+import { openEscalation } from "./escalate/open-escalation.ts";
 import { record } from "./record.ts";
 import { approve } from "./recover/approve.ts";
 import { askApproval } from "./recover/ask-approval.ts";
@@ -55,6 +58,9 @@ const TABLE: JobTable = {
   approve: { roles: ["approver"], token: "answered", run: approve },
   slice: { roles: ["writer"], token: "answered", run: slice },
   audit: { roles: ["auditor"], token: "answered", run: audit },
+  "open-escalation": { roles: ["approver"], token: "answered", run: openEscalation },
+  "call-contacts": { roles: ["approver"], token: "hands-on", run: callContacts },
+  acknowledge: { roles: ["approver"], token: "answered", run: acknowledge },
 };
 
 /** Job → who may do it, and how. The request's own `job` chooses the row, so it is of the row's type. */

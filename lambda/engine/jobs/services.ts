@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { Cadence } from "../model/cadence.ts";
 import { RefusedError } from "../model/errors.ts";
+import type { Message } from "../model/escalation.ts";
 import type { CadencePolicy, Estate, EstateSource } from "../model/estate.ts";
 import type { Clock, Random } from "../model/ids.ts";
 import type { Source } from "../sources/source.ts";
@@ -66,6 +67,8 @@ export interface Services {
   readonly metrics?: Metrics;
   /** Only the slicer may start the machine Backup. */
   startBackup?(start: BackupStart, signal: AbortSignal): Promise<void>;
+  /** Only the approver may send a message to people. */
+  notify?(message: Message, signal: AbortSignal): Promise<void>;
   sourceOf(kind: string): Source;
   openHost(signal: AbortSignal): Promise<Host>;
   secret(reference: string, signal: AbortSignal): Promise<string>;

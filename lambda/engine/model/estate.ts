@@ -91,6 +91,11 @@ export const estateSchema = z.strictObject({
   contacts: z.array(
     z.strictObject({ level: z.enum(["L1", "L2", "L3"]), name: z.string(), reach: z.string() }),
   ),
+  /** How long each level has to answer, and whether a critical failure calls people by itself. */
+  escalation: z.strictObject({
+    waitMinutes: z.strictObject({ L1: z.int().positive(), L2: z.int().positive(), L3: z.int().positive() }),
+    automatic: z.boolean(),
+  }),
 });
 export type Estate = z.infer<typeof estateSchema>;
 export type EstateHost = Estate["host"];

@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { cadenceSchema } from "./cadence.ts";
 import { chooseDrillsRequestSchema } from "./drill-choice.ts";
+import {
+  acknowledgeRequestSchema,
+  callContactsRequestSchema,
+  openEscalationRequestSchema,
+} from "./escalation.ts";
+import { executionSchema } from "./execution.ts";
 import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
 import { dumpScopeSchema, type RestoreScope, restoreScopeSchema } from "./scope.ts";
@@ -36,8 +42,6 @@ export const backupRefSchema = z.strictObject({
   manifestVersionId: z.string(),
 });
 export type BackupRef = z.infer<typeof backupRefSchema>;
-
-const executionSchema = z.strictObject({ executionArn: z.string().min(1), startedAt: instant });
 
 /** Role writer, returns. Claims the slot, then every source that no live execution holds. */
 export const claimRequestSchema = z.strictObject({
@@ -276,5 +280,8 @@ export const requestSchema = z.discriminatedUnion("job", [
   approveRequestSchema,
   sliceRequestSchema,
   auditRequestSchema,
+  openEscalationRequestSchema,
+  callContactsRequestSchema,
+  acknowledgeRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

@@ -40,15 +40,34 @@ export function makeExecutions(client: SFNClient): Executions {
 
 /** Starts the machine Backup; that a run of the same name was started before is as good. */
 export function makeBackupStarter(client: SFNClient, stateMachineArn: string): StartBackup {
-  return async ({ name, input }, signal) => {
-    const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
-    try {
-      await client.send(command, { abortSignal: signal });
-    } catch (error) {
-      if (isOneOf(error, ["ExecutionAlreadyExists"])) return;
-      throw translateAwsError(error, `Starting ${stateMachineArn}`);
-    }
-  };
+  return ({ name, input }, signal) => startOnce(client, { stateMachineArn, name, input }, signal);
+}
+
+/** A call of people, started by a failure. */
+export interface EscalationStart {
+  /** The same name calls only once, however often it is asked for. */
+  readonly name: string;
+  readonly about: string;
+}
+
+/** Starts the machine Escalate; that an escalation of the same name was started before is as good. */
+export function makeEscalationStarter(client: SFNClient, stateMachineArn: string) {
+  return ({ name, about }: EscalationStart, signal: AbortSignal): Promise<void> =>
+    startOnce(client, { stateMachineArn, name, input: { about } }, signal);
+}
+
+async function startOnce(
+  client: SFNClient,
+  start: { readonly stateMachineArn: string; readonly name: string; readonly input: object },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const command = new StartExecutionCommand({ ...start, input: JSON.stringify(start.input) });
+    await client.send(command, { abortSignal: signal });
+  } catch (error) {
+    if (isOneOf(error, ["ExecutionAlreadyExists"])) return;
+    throw translateAwsError(error, `Starting ${start.stateMachineArn}`);
+  }
 }
 
 /** Answers to waiting tasks; false when nobody waits any more. */

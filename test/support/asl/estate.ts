@@ -181,6 +181,11 @@ function goodAnswer(request: Request): Json {
       return { decision: "approve", approvedBy: APPROVER };
     case "safety-backup":
       return { outcome: "sealed", backup: { ...backupOf("mongodb"), backupId: SAFETY_ID }, seconds: 12.4 };
+    case "open-escalation":
+      return { runId: "run-1", about: "the restore hangs" };
+    case "call-contacts":
+    case "acknowledge":
+      return { runId: "run-1", level: "L1", takenBy: "Omar" };
     case "approve":
       return { runId: "run-1", decision: "approve", approver: "omar" };
     default:

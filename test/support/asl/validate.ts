@@ -8,8 +8,8 @@ const RESOURCES = [
   "arn:aws:states:::lambda:invoke.waitForTaskToken",
   "arn:aws:states:::ecs:runTask.waitForTaskToken",
 ];
-/** What the failure paths may ask of a worker: to record, and to start the app again. */
-const JOBS_AFTER_CATCH = ["record", "report", "start-app"];
+/** What the failure paths may ask of a worker: to record, to start the app again, to call the next level of people. */
+const JOBS_AFTER_CATCH = ["record", "report", "start-app", "call-contacts"];
 const JSONATA_FIELDS_OF_PATHS = ["InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector"];
 
 /** Every fault of a definition, as sentences; none means that the machine keeps the house rules. */
@@ -91,7 +91,7 @@ function faultsOfTask(name: string, task: TaskState): string[] {
   const say = (bad: boolean, fault: string) => (bad ? [`"${name}" ${fault}`] : []);
   const byToken = task.Resource.endsWith(".waitForTaskToken");
   const { TimeoutSeconds: timeout, HeartbeatSeconds: heartbeat } = task;
-  const forPeople = JSON.stringify(task.Arguments).includes("ask-approval");
+  const forPeople = /ask-approval|call-contacts/.test(JSON.stringify(task.Arguments));
   return [
     ...say(
       !RESOURCES.includes(task.Resource),

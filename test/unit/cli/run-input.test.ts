@@ -46,6 +46,8 @@ describe("the input of a machine", () => {
     ["pre-deploy-backup", {}, {}],
     ["pre-deploy-backup", { source: ["mongodb", "files"] }, { sources: ["mongodb", "files"] }],
     ["approve", { run: "r", decision: "reject" }, { runId: "r", decision: "reject" }],
+    ["escalate", { about: "it hangs" }, { about: "it hangs" }],
+    ["escalate", { acknowledge: "r", by: "Omar" }, { acknowledge: "r", by: "Omar" }],
     ["recover", { input: '{"mode":"plan"}' }, { mode: "plan" }],
   ])("%s: %j is %j", (machine, options, input) => {
     expect(made(machine, options as InputOptions)).toEqual(input);
@@ -53,6 +55,8 @@ describe("the input of a machine", () => {
 
   it.each([
     ["no object", "recover", { input: "[1]" }, /JSON object/],
+    ["of a call and an answer", "escalate", { about: "x", acknowledge: "r", by: "Omar" }, /expected --about/],
+    ["of an answer by nobody", "escalate", { acknowledge: "r" }, /expected --about/],
     ["said twice", "recover", { input: "{}", mode: "plan" }, /together with other inputs/],
     ["of two sources", "recover", { source: ["a", "b"] }, /one is taken/],
     ["a rename without its end", "recover", { rename: ["erp.*="] }, /expected <from>=<to>/],

@@ -63,6 +63,18 @@ describe("the examples", () => {
     expect(estate.lockMode).toBe("COMPLIANCE");
     expect(estate.contacts.map(({ level }) => level)).toEqual(["L1", "L2", "L3"]);
   });
+
+  it("call people by themselves only where there is somebody to call, or where they say so", () => {
+    const minimal = readFileSync(join(ROOT, "examples/minimal.estate.yaml"), "utf8");
+    const contact = "\ncontacts: [{ level: L1, name: Night shift, reach: telephone }]\n";
+    const escalationOf = (text: string) => parseEstate(text, "estate.yaml").escalation;
+    expect(escalationOf(minimal)).toEqual({ waitMinutes: { L1: 15, L2: 15, L3: 30 }, automatic: false });
+    expect(escalationOf(minimal + contact).automatic).toBe(true);
+    expect(escalationOf(`${minimal}${contact}escalation: { L2: 1 hour, automatic: false }\n`)).toEqual({
+      waitMinutes: { L1: 15, L2: 60, L3: 30 },
+      automatic: false,
+    });
+  });
 });
 
 describe("a wrong file", () => {

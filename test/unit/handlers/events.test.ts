@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Message } from "../../../lambda/engine/model/escalation.ts";
 import { MemoryState } from "../../../lambda/engine/vault/memory-state.ts";
-import type { Alert } from "../../../lambda/handlers/alert.ts";
+import type { EscalationStart } from "../../../lambda/handlers/aws/step-functions.ts";
 import { publishOnce, SENDING_MS } from "../../../lambda/handlers/publisher.ts";
 import { stopBeforeDeadline } from "../../../lambda/handlers/serve.ts";
 import { endWaitOfStoppedTask } from "../../../lambda/handlers/task-stopped.ts";
@@ -26,17 +27,21 @@ function failedEvent(changes: object = {}, machine = "demo-backup") {
 }
 
 function makePublisher() {
-  const alerts: Alert[] = [];
+  const alerts: Message[] = [];
+  const calls: EscalationStart[] = [];
   const clock = makeTestClock();
   const services = {
     state: new MemoryState(),
     clock,
     contacts: [{ level: "L2" as const, name: "Platform", reach: "+20 100 000 0000" }],
-    publish: async (alert: Alert) => {
+    publish: async (alert: Message) => {
       alerts.push(alert);
     },
+    escalate: async (start: EscalationStart) => {
+      calls.push(start);
+    },
   };
-  return { services, alerts, clock };
+  return { services, alerts, calls, clock };
 }
 
 describe("the publisher of failures", () => {
@@ -89,6 +94,43 @@ describe("the publisher of failures", () => {
       NEVER,
     );
     expect(alerts[0]?.attributes.severity).toBe("critical");
+  });
+
+  const critical = failedEvent({ cause: "ledger failed at check: IntegrityError: DIGEST_MISMATCH" });
+
+  it("has people called for what is critical, and for nothing else", async () => {
+    const { services, calls } = makePublisher();
+    await publishOnce(failedEvent(), services, NEVER);
+    expect(calls).toEqual([]);
+    await publishOnce(critical, services, NEVER);
+    expect(calls).toMatchObject([{ about: expect.stringContaining("DIGEST_MISMATCH") }]);
+  });
+
+  it("calls under one name, however often the event is delivered, also after the alert was sent", async () => {
+    const { services, alerts, calls } = makePublisher();
+    const killed = { ...services, escalate: () => Promise.reject(new Error("killed")) };
+    await expect(publishOnce(critical, killed, NEVER)).rejects.toThrow("killed");
+    for (let delivery = 0; delivery < 2; delivery++)
+      expect(await publishOnce(critical, services, NEVER)).toBe("published-before");
+    expect(alerts).toHaveLength(1);
+    expect(new Set(calls.map(({ name }) => name)).size).toBe(1);
+    // Source: API reference of Step Functions, StartExecution: a name has at most 80 characters.
+    expect(calls[0]?.name).toMatch(/^[a-z0-9-]{1,80}$/);
+  });
+
+  it("calls nobody because nobody answered a call", async () => {
+    const { services, alerts, calls } = makePublisher();
+    const cause = "Nobody took over the escalation one. It is about: IntegrityError: DIGEST_MISMATCH";
+    await publishOnce(failedEvent({ error: "NobodyAnswered", cause }, "demo-escalate"), services, NEVER);
+    expect(alerts).toHaveLength(1);
+    expect(calls).toEqual([]);
+  });
+
+  it("calls nobody where the estate does not want it", async () => {
+    const { services, alerts } = makePublisher();
+    const { escalate: _, ...silent } = services;
+    await publishOnce(critical, silent, NEVER);
+    expect(alerts).toHaveLength(1);
   });
 
   it("warns of the app's state and names the resume when a recovery was stopped", async () => {
