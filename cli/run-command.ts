@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FULL_CADENCES } from "../lambda/engine/model/cadence.ts";
+import { THAW_TIERS } from "../lambda/engine/model/thaw.ts";
 import { type RunOptions, runMachine } from "./run.ts";
 import type { CliWorld } from "./world.ts";
 
@@ -17,6 +18,7 @@ Examples:
   backup-estate run drill --source mongodb --wait                                 prove its newest backup
   backup-estate run pre-deploy-backup --wait && ./deploy.sh                       exit code 0: safe to deploy
   backup-estate run approve --run 6f1c2a52-manual --decision approve
+  backup-estate run thaw-archive --source mongodb --wait                         hours and dollars first
   backup-estate run escalate --about "the restore hangs, the app is stopped"
   backup-estate run escalate --acknowledge 6f1c2a52-manual --by Omar --wait
 
@@ -26,7 +28,7 @@ Patterns are names as the source has them, such as erp.invoices; * stands for an
 export function runCommand(world: CliWorld): Command {
   const command = new Command("run")
     .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover, drill, pre-deploy-backup, approve or escalate")
+    .argument("<machine>", "backup, recover, drill, pre-deploy-backup, thaw-archive, approve or escalate")
     .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
     .option("--region <region>", "Region of the estate; or AWS_REGION")
     .option("--input <json>", "the whole input, instead of what follows");
@@ -35,12 +37,17 @@ export function runCommand(world: CliWorld): Command {
   return command
     .option("--run <runId>", "approve: the recovery that waits")
     .addOption(new Option("--decision <decision>", "approve: the answer").choices(["approve", "reject"]))
+    .addOption(new Option("--tier <tier>", "thaw-archive: how fast, and how dear").choices(THAW_TIERS))
+    .option("--days <number>", "thaw-archive: how long the copies stay readable", parseCount)
+    .addOption(
+      new Option("--recovery <mode>", "thaw-archive: how recover is started").choices(["plan", "execute"]),
+    )
     .option("--about <text>", "escalate: what people are called for")
     .option("--acknowledge <runId>", "escalate: take this one over")
     .option("--by <name>", "escalate: who takes it over")
     .option("--wait", "follow the execution to its end")
     .option("--json", "JSON only: the execution's ARN, or with --wait its output or failure")
-    .option("--wait-minutes <number>", "follow it so long at most", parseMinutes, WAIT_DEFAULT_MINUTES)
+    .option("--wait-minutes <number>", "follow it so long at most", parseCount, WAIT_DEFAULT_MINUTES)
     .action((machine: string, options: RunOptions) => runMachine(machine, options, world))
     .addHelpText("after", EXAMPLES);
 }
@@ -51,7 +58,10 @@ function addBackup(command: Command): Command {
       new Option("--cadence <cadence>", "backup: manual where it is not said").choices(FULL_CADENCES),
     )
     .option("--slot <time>", "backup: a slot that was missed, by its moment in UTC")
-    .option("--source <name...>", "backup, pre-deploy-backup: these sources; recover, drill: this one");
+    .option(
+      "--source <name...>",
+      "backup, pre-deploy-backup: these sources; recover, drill, thaw-archive: this one",
+    );
 }
 
 function addSelection(command: Command): Command {
@@ -65,8 +75,10 @@ function addSelection(command: Command): Command {
 
 function addRecover(command: Command): Command {
   return command
-    .addOption(new Option("--mode <mode>", "recover: only plan, or do it").choices(["plan", "execute"]))
-    .option("--backup <backupId>", "recover, drill: this backup instead of the newest")
+    .addOption(
+      new Option("--mode <mode>", "recover, thaw-archive: only plan, or do it").choices(["plan", "execute"]),
+    )
+    .option("--backup <backupId>", "recover, drill, thaw-archive: this backup instead of the newest")
     .option("--set <setId>", "drill: every backup of this set")
     .option("--moment <moment>", "recover: to this time, or <seconds>:<ordinal> of the oplog")
     .option("--rename <from=to...>", "recover: under other names, such as 'erp.*=erp_copy.*'")
@@ -91,7 +103,7 @@ function addRecover(command: Command): Command {
     .option("--reason <text>", "recover, approve: why, for the record");
 }
 
-function parseMinutes(text: string): number {
+function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
   throw new InvalidArgumentError("Expected a whole number above 0.");

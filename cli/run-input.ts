@@ -4,6 +4,7 @@ import type { RefusedError } from "../lambda/engine/model/errors.ts";
 import { inputRefusal } from "../lambda/engine/model/input-faults.ts";
 import { recoverInputSchema } from "../lambda/engine/model/requests.ts";
 import { dumpScopeSchema } from "../lambda/engine/model/scope.ts";
+import { thawInputSchema } from "../lambda/engine/model/thaw.ts";
 
 /** What may be said of a machine's input, in the words of the command line. */
 export interface InputOptions {
@@ -30,6 +31,9 @@ export interface InputOptions {
   readonly reason?: string;
   readonly run?: string;
   readonly decision?: string;
+  readonly tier?: string;
+  readonly days?: number;
+  readonly recovery?: string;
   readonly about?: string;
   readonly acknowledge?: string;
   readonly by?: string;
@@ -46,6 +50,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
   drill: ["source", "backup", "set"],
   "pre-deploy-backup": ["source"],
   approve: ["run", "decision", "reason"],
+  "thaw-archive": ["mode", "source", "backup", "tier", "days", "recovery"],
   escalate: ["about", "acknowledge", "by"],
 };
 
@@ -54,6 +59,7 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   backup: z.looseObject({ scope: dumpScopeSchema.optional() }),
   recover: recoverInputSchema,
   drill: drillInputSchema,
+  "thaw-archive": thawInputSchema,
 };
 
 /**
@@ -115,6 +121,7 @@ function backupInput({ cadence = "manual", slot, source, query, ...options }: In
 
 function otherInput(options: InputOptions, now: Date): Made {
   const { mode, moment, target, guard, safetyBackup, space, resume, reason, decision } = options;
+  const { tier, days, recovery } = options;
   const { source = [], backup, set, run, rename, beside } = options;
   const rules = rename?.map(parseRename);
   const scope = {
@@ -123,7 +130,19 @@ function otherInput(options: InputOptions, now: Date): Made {
     beside: beside === true ? now.toISOString().replace(/[-:]|\.\d+Z$/g, "") : beside,
   };
   const asked = { mode, source: source[0], backupId: backup, setId: set, moment, scope: unlessEmpty(scope) };
-  const said = { target, guard, safetyBackup, space, resume, reason, runId: run, decision };
+  const said = {
+    target,
+    guard,
+    safetyBackup,
+    space,
+    resume,
+    reason,
+    runId: run,
+    decision,
+    tier,
+    days,
+    recovery,
+  };
   return {
     input: defined({ ...asked, ...said }),
     faults: [
@@ -195,6 +214,9 @@ const FLAGS: Readonly<Record<Name, string>> = {
   reason: "--reason",
   run: "--run",
   decision: "--decision",
+  tier: "--tier",
+  days: "--days",
+  recovery: "--recovery",
   about: "--about",
   acknowledge: "--acknowledge",
   by: "--by",

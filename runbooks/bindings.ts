@@ -10,6 +10,8 @@ export interface MachineBindings {
     readonly approver: string;
   };
   readonly tasks: TaskBindings;
+  /** The machine `Recover`, which another runbook hands over to. */
+  readonly recoverMachineArn: string;
   readonly waits: MachineWaits;
 }
 
@@ -42,6 +44,8 @@ export interface MachineWaits {
   readonly compareSeconds: number;
   /** How long an operator's answer is waited for; from `approval.waitMinutes` of the estate. */
   readonly approvalSeconds: number;
+  /** How long the event of a thawed object is waited for before somebody looks. */
+  readonly thawLookSeconds: number;
   /** How long each level of the contacts has to answer; from `escalation` of the estate. */
   readonly escalationSeconds: Readonly<Record<Level, number>>;
   /** Silence after which a worker counts as dead; never more than a fifth of the wait it belongs to. */
@@ -63,6 +67,7 @@ export const DEFAULT_WAITS: MachineWaits = {
   restoreSeconds: 4 * 3600,
   compareSeconds: 2 * 3600,
   approvalSeconds: 3600,
+  thawLookSeconds: 1800,
   escalationSeconds: { L1: 900, L2: 900, L3: 1800 },
   heartbeatSeconds: 300,
 };

@@ -6,6 +6,7 @@ import { escalateMachine } from "./escalate.ts";
 import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
 import type { JsonObject, Machine } from "./steps/asl.ts";
+import { thawArchiveMachine } from "./thaw-archive.ts";
 
 export interface RunbookInput {
   readonly input: JsonObject;
@@ -189,5 +190,33 @@ export const RUNBOOKS: readonly Runbook[] = [
       "Red with `NobodyAnswered`: every level was called in vain. Use the telephone.",
     ],
     machine: escalateMachine,
+  },
+  {
+    name: "thaw-archive",
+    title: "Bring a backup out of Glacier",
+    startedBy: "an operator, in the console or by `backup-estate run thaw-archive`",
+    inputs: [
+      {
+        input: { source: "mongodb" },
+        means: "Says of the newest verified backup in Glacier how many hours and dollars its thaw takes.",
+      },
+      {
+        input: { source: "mongodb", backupId: "20261101T010000123Z-7k2m9qx4ta", mode: "execute" },
+        means: "Thaws that backup for 7 days and plans a recovery from it.",
+      },
+      {
+        input: { source: "mongodb", tier: "bulk", days: 14, mode: "execute", recovery: "execute" },
+        means: "The cheapest and slowest way, and the recovery is carried out when everything is there.",
+      },
+    ],
+    walk: [
+      "Is there a newer backup that is not in Glacier? It is back in minutes: start `-recover` instead.",
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-thaw-archive`, and start it with the source.",
+      "Open the output: the plan says hours and dollars. Agree with it, then start the machine with the input that stands in the line `next`.",
+      "Wait. `Wait for Glacier` is taken again and again; you need not look.",
+      "Green: the output names the execution of `-recover` that was started. Go on there.",
+      "Red: the cause says what is known, and the next command; to start again is safe and never asks for an object twice.",
+    ],
+    machine: thawArchiveMachine,
   },
 ];

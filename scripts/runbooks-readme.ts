@@ -18,6 +18,7 @@ const BINDINGS: MachineBindings = {
     definitions: { writer: "writer", checker: "checker", restorer: "restorer" },
     drill: {},
   },
+  recoverMachineArn: "recover",
   waits: DEFAULT_WAITS,
 };
 

@@ -5,4 +5,5 @@ export { publisher } from "./publisher.ts";
 export { restorer } from "./restorer.ts";
 export { slicer } from "./slicer.ts";
 export { taskStopped } from "./task-stopped.ts";
+export { thawed } from "./thawed.ts";
 export { writer } from "./writer.ts";

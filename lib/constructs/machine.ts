@@ -68,7 +68,16 @@ function machineGrants(props: MachineProps): Grant[] {
     why: "Calls the functions that its definition names.",
   };
   const run = definitionArns.length === 0 ? [] : runTaskGrants(props, definitionArns);
-  return functionArns.length === 0 ? run : [invoke, ...run];
+  const hand = named([props.bindings.recoverMachineArn]).map(handOver);
+  return [...(functionArns.length === 0 ? [] : [invoke]), ...run, ...hand];
+}
+
+function handOver(machineArn: string): Grant {
+  return {
+    actions: ["states:StartExecution"],
+    resources: [machineArn],
+    why: "Hands over to the machine that its definition names.",
+  };
 }
 
 function runTaskGrants(props: MachineProps, definitionArns: string[]): Grant[] {

@@ -62,6 +62,7 @@ export const MACHINE_NAMES = [
   "pre-deploy-backup",
   "approve",
   "escalate",
+  "thaw-archive",
 ] as const;
 export type MachineName = (typeof MACHINE_NAMES)[number];
 

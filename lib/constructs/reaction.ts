@@ -15,17 +15,20 @@ import type { EstateStores } from "./stores.ts";
 const RETRIES = 8;
 const LATEST_REACTION = Duration.hours(2);
 
+/** Values that match, or the same of the fields of an object. */
+type DetailPattern = readonly string[] | Readonly<Record<string, readonly string[]>>;
+
 export interface ReactionPattern {
   readonly source: readonly string[];
   readonly detailType: readonly string[];
-  readonly detail: Readonly<Record<string, readonly string[]>>;
+  readonly detail: Readonly<Record<string, DetailPattern>>;
 }
 
 export interface ReactionProps {
   readonly estate: Estate;
   readonly stores: EstateStores;
   readonly handlersFolder: string;
-  readonly entry: "publisher" | "taskStopped";
+  readonly entry: "publisher" | "taskStopped" | "thawed";
   readonly pattern: ReactionPattern;
   readonly description: string;
   readonly grants: readonly Grant[];

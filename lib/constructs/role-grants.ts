@@ -1,10 +1,9 @@
-import { Aws } from "aws-cdk-lib";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
-import type { Purpose } from "../../lambda/engine/sources/source.ts";
 import type { Grant } from "./grant.ts";
 import { alertTopicArn, executionArns, type MachineName, machineArn } from "./names.ts";
+import { openSources, proveWithSecrets } from "./secret-grants.ts";
 import type { EstateStores } from "./stores.ts";
 
 /** Roles of the blueprint that have something to run. */
@@ -24,7 +23,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | writer | manifests, sets, verifications, drills; indexes of sources that reuse | data, manifests, sets | claims, runs | but those for restoring |
  * | checker | data, manifests, sets, verifications, drills | verifications | | |
  * | drill | data, manifests, drills | drills | | those that a source's `drill.secretsOf` names |
- * | restorer | all | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
+ * | restorer | all, also out of Glacier | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals, puts those of escalations; sends messages to the topic of alerts | |
  * | auditor | manifests, verifications, drills | | | |
  */
@@ -70,7 +69,8 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         putState(stores, ["approvals"]),
         seeExecutions(estate),
         openSources(estate, "write"),
-        answer(estate, ["recover"]),
+        askGlacier(stores),
+        answer(estate, ["recover", "thaw-archive"]),
       ];
     case "approver":
       return approverGrants(estate, stores);
@@ -173,6 +173,17 @@ export function changeState(stores: EstateStores, prefixes: readonly string[]): 
   ];
 }
 
+/** Looks whether the artifacts of a backup came out of Glacier, and answers the runbook that waits for them. */
+export function wakeThaws(estate: Estate, stores: EstateStores): Grant[] {
+  return [
+    readVault(stores, ["manifests", "verifications", "drills", "data"]),
+    listBucket(stores.vaultBucketArn),
+    readByVaultKey(stores),
+    ...readState(stores, ["runs/thaws"]),
+    answer(estate, ["thaw-archive"]),
+  ];
+}
+
 function readState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
   return [
     {
@@ -194,6 +205,14 @@ function putState(stores: EstateStores, prefixes: readonly string[]): Grant {
     actions: ["s3:PutObject"],
     resources: inBucket(stores.stateBucketArn, prefixes),
     why: "Leaves a token that only the approver role can read; one object a run.",
+  };
+}
+
+function askGlacier(stores: EstateStores): Grant {
+  return {
+    actions: ["s3:RestoreObject"],
+    resources: inBucket(stores.vaultBucketArn, ["data"]),
+    why: "Asks for readable copies of what lies in Glacier; the stored version stays as it is.",
   };
 }
 
@@ -228,56 +247,4 @@ function answer(estate: Estate, machines: readonly MachineName[]): Grant {
     resources: machines.map((machine) => machineArn(estate, machine)),
     why: "Answers the token of its task.",
   };
-}
-
-/** To open sources a role needs the host's key and the sources' own secrets. */
-function openSources(estate: Estate, purpose: Purpose): Grant {
-  return {
-    actions: ["secretsmanager:GetSecretValue"],
-    resources: secretReferences(estate, purpose).map((reference) => secretArn(estate, reference)),
-    why: "Opens the sources on the host.",
-  };
-}
-
-/** Without the key of what is encrypted, a drill could not show that it can be read; the host's key is not among them. */
-function proveWithSecrets(estate: Estate): Grant[] {
-  const references = Object.values(estate.sources).flatMap(({ kind, config }) => {
-    const drill = sources[kind]?.needs.drill;
-    return typeof drill === "object" && "secretsOf" in drill ? (drill.secretsOf?.(config) ?? []) : [];
-  });
-  if (references.length === 0) return [];
-  return [
-    {
-      actions: ["secretsmanager:GetSecretValue"],
-      resources: [...new Set(references)].sort().map((reference) => secretArn(estate, reference)),
-      why: "Shows that what was restored can be decrypted.",
-    },
-  ];
-}
-
-/**
- * Every secret that the estate names, once each: the host's key, and fields of sources that end in `Secret`. Those
- * that begin with `restore` are left out for who only reads, and those of targets: what can write is not for the
- * nightly work.
- */
-export function secretReferences(estate: Estate, purpose: Purpose): string[] {
-  const targets = purpose === "write" ? Object.values(estate.targets ?? {}) : [];
-  const ofSources = [...Object.values(estate.sources), ...targets].flatMap((source) =>
-    secretsIn(source.config, purpose),
-  );
-  return [...new Set([estate.host.keySecret, ...ofSources])].sort();
-}
-
-function secretsIn(value: unknown, purpose: Purpose): string[] {
-  if (value === null || typeof value !== "object") return [];
-  return Object.entries(value).flatMap(([field, item]) => {
-    if (!field.endsWith("Secret") || typeof item !== "string") return secretsIn(item, purpose);
-    return purpose === "read" && field.startsWith("restore") ? [] : [item];
-  });
-}
-
-/** A name becomes an ARN pattern whose six `?` stand for the random ending that Secrets Manager adds. */
-function secretArn(estate: Estate, reference: string): string {
-  if (reference.startsWith("arn:")) return reference;
-  return `arn:${Aws.PARTITION}:secretsmanager:${estate.regions.primary}:${Aws.ACCOUNT_ID}:secret:${reference}-??????`;
 }

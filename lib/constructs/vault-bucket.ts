@@ -55,6 +55,11 @@ export class VaultBucket extends Bucket {
     this.addToResourcePolicy(denyOverwritingCommits(this));
   }
 
+  /** Tells EventBridge of what happens to objects, through the resource: the CDK's own switch deploys a function for it. */
+  tellEvents(): void {
+    this.cfnBucket.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
+  }
+
   /** The CloudFormation resource, for what the L2 construct cannot say. */
   get cfnBucket(): CfnBucket {
     return this.node.defaultChild as CfnBucket;

@@ -15,7 +15,7 @@ import type { DrillDisk } from "../drill-servers.ts";
 import { type DrillPlace, FargateWorker, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
-import { alertTopicArn } from "./names.ts";
+import { alertTopicArn, machineArn } from "./names.ts";
 import type { WorkerRole as AnyRole } from "./role-grants.ts";
 import type { EstateStores } from "./stores.ts";
 import { WorkerBundleAsset } from "./worker-bundle-asset.ts";
@@ -62,6 +62,7 @@ export class WorkerFleet extends Construct {
         assignPublicIp: "ENABLED",
         containerName: WORKER_CONTAINER,
       },
+      recoverMachineArn: machineArn(props.estate, "recover"),
       waits: waitsOf(props.estate),
     };
     this.taskRoleArns = tasks.roleArns;

@@ -41,7 +41,7 @@ export class RunbooksStack extends Stack {
       estate,
       title: "operator",
       description: "Starts backups, drills and recoveries in the console",
-      machines: ["backup", "recover", "drill", "pre-deploy-backup", "escalate"],
+      machines: ["backup", "recover", "drill", "pre-deploy-backup", "escalate", "thaw-archive"],
     });
     new Operator(this, "Approver", {
       estate,

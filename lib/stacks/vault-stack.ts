@@ -27,6 +27,7 @@ export class VaultStack extends Stack {
     operationsKey.allowAlerts();
     const accessLogs = new AccessLogBucket(this, "AccessLogs");
     const vault = new VaultBucket(this, "Vault", { estate, names, key: vaultKey, accessLogs });
+    vault.tellEvents();
     new Replication(this, "Replication", { estate, names, source: vault, sourceKey: vaultKey });
     const state = new StateBucket(this, "State", { key: operationsKey, accessLogs });
     new KeyAdmin(this, "KeyAdmin", {

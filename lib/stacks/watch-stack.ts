@@ -7,7 +7,7 @@ import { Auditor } from "../constructs/auditor.ts";
 import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
 import { MACHINE_NAMES, machineArn } from "../constructs/names.ts";
 import { Reaction } from "../constructs/reaction.ts";
-import { changeState } from "../constructs/role-grants.ts";
+import { changeState, wakeThaws } from "../constructs/role-grants.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import type { WorkerExports } from "./workers-stack.ts";
 
@@ -32,6 +32,7 @@ export class WatchStack extends Stack {
     new Auditor(this, "Auditor", common);
     new Reaction(this, "Publisher", { ...common, ...failurePublisher(props, topic) });
     new Reaction(this, "TaskStopped", { ...common, ...taskStopped(props) });
+    new Reaction(this, "Thawed", { ...common, ...thawed(props) });
     new DeadLetterAlarm(this, "MissedSchedule", {
       queueName: props.workers.scheduleDeadLettersName,
       description: `A schedule of the estate ${estate.name} could not start its backup. Read the message in the queue, then start the machine ${estate.name}-backup by hand.`,
@@ -104,5 +105,19 @@ function taskStopped({ estate, workers }: WatchStackProps) {
         why: "Answers the token of the stopped task.",
       },
     ],
+  } as const;
+}
+
+/** S3 tells of each object that came out of Glacier: the runbook that waits for the last one goes on at once. */
+function thawed({ estate, stores }: WatchStackProps) {
+  return {
+    entry: "thawed",
+    description: `Tells a thaw of ${estate.name} that it is done`,
+    pattern: {
+      source: ["aws.s3"],
+      detailType: ["Object Restore Completed"],
+      detail: { bucket: { name: [stores.vaultBucketName] } },
+    },
+    grants: wakeThaws(estate, stores),
   } as const;
 }

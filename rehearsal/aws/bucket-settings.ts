@@ -3,6 +3,7 @@ import {
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketLoggingCommand,
+  PutBucketNotificationConfigurationCommand,
   PutBucketOwnershipControlsCommand,
   PutBucketReplicationCommand,
   PutObjectLockConfigurationCommand,
@@ -54,6 +55,12 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
       TargetPrefix: logging.LogFilePrefix ?? "",
     };
     return s3.send(new PutBucketLoggingCommand({ Bucket, BucketLoggingStatus: { LoggingEnabled } }));
+  },
+  NotificationConfiguration: (Bucket, properties, s3) => {
+    const notification = properties.NotificationConfiguration as Loose | undefined;
+    if (notification?.EventBridgeConfiguration === undefined) return undefined;
+    const NotificationConfiguration = { EventBridgeConfiguration: {} };
+    return s3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration }));
   },
   LifecycleConfiguration: (Bucket, properties, s3) => {
     const lifecycle = properties.LifecycleConfiguration as { Rules: Loose[] } | undefined;

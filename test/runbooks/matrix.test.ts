@@ -7,6 +7,7 @@ import { escalateMachine } from "../../runbooks/escalate.ts";
 import { preDeployBackupMachine } from "../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import type { JsonObject, Machine } from "../../runbooks/steps/asl.ts";
+import { thawArchiveMachine } from "../../runbooks/thaw-archive.ts";
 import {
   answers,
   BINDINGS,
@@ -18,6 +19,7 @@ import {
   failsWith,
   planned,
   type Script,
+  thawPlanned,
 } from "../support/asl/estate.ts";
 import { interpret } from "../support/asl/interpret.ts";
 import type { Answer, Ending } from "../support/asl/types.ts";
@@ -46,8 +48,12 @@ const ATTEMPTS: Record<string, readonly [repeatable: number, once: number, waiti
   "ECS.ThrottlingException": [4, 4, 4],
   silence: [1, 1, 1],
 };
-const ONCE = /^(Ask for approval|Restore on .*|Call L\d)$/;
+const ONCE = /^(Ask for approval|Restore on .*|Call L\d|Wait for Glacier)$/;
+/** It is started under one name; what refused it once refuses it again. */
+const NEVER = "Start the recovery";
 const columnOf = (state: string) => (ONCE.test(state) ? 1 : state === "Ask for its health" ? 2 : 0);
+const attemptsOf = (state: string, error: string) =>
+  state === NEVER ? 1 : (ATTEMPTS[error]?.[columnOf(state)] ?? 0);
 
 /** After these the restore cannot have begun, so that the app may start again. */
 const RESTORE_NOT_BEGUN = [
@@ -78,6 +84,8 @@ const silence: Answer = { kind: "silence" };
 const onlyAnswers = (state: string): Script => ({
   "call-contacts": (_request, _attempt, call) => (call.state === state ? undefined : silence),
 });
+const frozen = () => answers({ state: "thawing", artifacts: 12, waiting: 3 });
+const stillFrozen: Script = { "request-thaw": frozen };
 const mayStart = (error: string) => RESTORE_NOT_BEGUN.includes(error);
 
 /** Only one source, so that each attempt counts once. */
@@ -154,6 +162,19 @@ const CASES: Record<string, Case> = {
       "Take it over": { endsAs: "NotTakenOver", input: { acknowledge: "run-0", by: "Omar" } },
     },
   },
+  "Thaw archive": {
+    machine: thawArchiveMachine(BINDINGS),
+    rows: {
+      "Plan the thaw": { endsAs: "ThawNotPlanned" },
+      "Ask Glacier": { endsAs: "GlacierNotAsked" },
+      "Wait for Glacier": {
+        endsAs: "ThawNotSeen",
+        script: { ...stillFrozen, "look-at-thaw": () => failsWith("RefusedError") },
+      },
+      "Look at the artifacts": { endsAs: "ThawNotSeen", script: stillFrozen },
+      "Start the recovery": { endsAs: "RecoveryNotStarted" },
+    },
+  },
   Approve: { machine: approveMachine(BINDINGS), rows: { "Give the answer": { endsAs: "AnswerNotGiven" } } },
 };
 
@@ -190,7 +211,7 @@ describe.each(Object.entries(CASES))("%s: every task with every error", (name, {
   describe.each(Object.entries(rows))("%s", (state, row) => {
     test.each(Object.keys(ATTEMPTS))("%s", async (error) => {
       cells++;
-      const expected = ATTEMPTS[error]?.[columnOf(state)] ?? 0;
+      const expected = attemptsOf(state, error);
       const fault: Answer = error === "silence" ? { kind: "silence" } : failsWith(error);
       const ending = await runWith(name, row, state, () => fault);
       const last = ending.calls.findLastIndex((call) => call.state === state);
@@ -251,6 +272,11 @@ test("every way of every machine is taken by these tests", async () => {
   const refused: Script = { restore: () => failsWith("RefusedError") };
   for (const plan of [{ hasApp: false }, { runId: "run-0" }])
     await runWith("Recover", { endsAs: "", script: refused, plan }, "", () => undefined);
+  const thaws: Script[] = [
+    { "plan-thaw": () => answers(thawPlanned({ mode: "plan" })) },
+    { ...stillFrozen, "look-at-thaw": frozen },
+  ];
+  for (const script of thaws) await runWith("Thaw archive", { endsAs: "", script }, "", () => undefined);
   for (const [name, { machine }] of Object.entries(CASES)) {
     const untaken = allWays(machine).filter((way) => !seen.get(name)?.has(way));
     expect(untaken, name).toEqual([]);

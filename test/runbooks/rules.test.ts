@@ -63,6 +63,16 @@ const SPOILT: [string, RegExp, (states: Changeable, inMap: Changeable) => void][
     (_, inMap) => drop(inMap, "Take the source", "Next"),
   ],
   ["an endless loop", /leads back to itself/, (_, inMap) => set(inMap, "Drill", { Next: "Dump" })],
+  [
+    "a loop whose counter does not count",
+    /leads back to itself/,
+    (states) => loop(states, { Assign: { looks: "{% $looks %}" } }),
+  ],
+  [
+    "a loop that counts something else",
+    /leads back to itself/,
+    (states) => loop(states, { Condition: "{% $others < 3 %}" }),
+  ],
   ["a missing comment", /"Drill" has no sentence/, (_, inMap) => drop(inMap, "Drill", "Comment")],
   ["a missing time-out", /"Drill" has no time-out/, (_, inMap) => drop(inMap, "Drill", "TimeoutSeconds")],
   [
@@ -101,6 +111,11 @@ const SPOILT: [string, RegExp, (states: Changeable, inMap: Changeable) => void][
   ["two states of one name", /two states are called/, (states, inMap) => set(states, "Dump", inMap.Dump)],
 ];
 
+test("the rules accept a loop that a counter ends", () => {
+  const faults = faultsOf(spoilt((states) => loop(states, {})));
+  expect(faults.filter((fault) => fault.includes("leads back"))).toEqual([]);
+});
+
 describe("the rules refuse", () => {
   test.each(SPOILT)("%s", (_, fault, change) => {
     expect(faultsOf(spoilt(change)).join("\n")).toMatch(fault);
@@ -132,6 +147,23 @@ describe("the rules refuse", () => {
     expect(faultsOf(machine).join("\n")).toContain('"Alert" asks for "alert" on the path of a failure');
   });
 });
+
+/** A loop that a counter ends, with one thing spoilt. */
+function loop(states: Changeable, change: object): void {
+  const rule = {
+    Comment: "Goes round again until the counter says that it is enough.",
+    Condition: "{% $looks < 3 %}",
+    Next: "Round",
+    Assign: { looks: "{% $looks + 1 %}" },
+  };
+  states.Round = {
+    Type: "Choice",
+    Comment: "Goes round until the counter says that it is enough.",
+    Choices: [{ ...rule, ...change }],
+    Default: "The claim failed",
+  };
+  set(states, "Claim the slot", { Next: "Round" });
+}
 
 function set(states: Changeable, name: string, fields: Record<string, unknown> | undefined): void {
   states[name] = { Type: "Succeed", Comment: "Nothing comes after this.", ...states[name], ...fields };

@@ -90,8 +90,9 @@ describe.each(["vault", "replica"] as const)("the locked bucket of the stack %s"
     });
   });
 
-  test("sends no events: nobody listens", () => {
-    expect(locked(name)).not.toHaveProperty("NotificationConfiguration");
+  test("sends events where somebody listens: the vault, to EventBridge alone", () => {
+    const told = { EventBridgeConfiguration: { EventBridgeEnabled: true } };
+    expect(locked(name).NotificationConfiguration).toEqual(name === "vault" ? told : undefined);
   });
 
   test("logs its accesses", () => {

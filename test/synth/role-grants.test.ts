@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { roleGrants, secretReferences, type WorkerRole } from "../../lib/constructs/role-grants.ts";
+import { roleGrants, type WorkerRole } from "../../lib/constructs/role-grants.ts";
+import { secretReferences } from "../../lib/constructs/secret-grants.ts";
 import type { EstateStores } from "../../lib/constructs/stores.ts";
 import { makeEstate } from "../support/estate.ts";
 

@@ -59,7 +59,7 @@ describe("failures have one publisher", () => {
     const machines = [templates.workers, templates.runbooks].flatMap((one) =>
       propertiesOf(one, "AWS::StepFunctions::StateMachine"),
     );
-    expect(machines).toHaveLength(6);
+    expect(machines).toHaveLength(7);
     expect(JSON.stringify(machines)).not.toContain("sns:");
     const publishing = [templates.workers, templates.runbooks]
       .flatMap((one) => propertiesOf(one, "AWS::IAM::Policy"))
@@ -99,11 +99,25 @@ test("a task of the estate's cluster that stops ends the wait for it", () => {
   });
 });
 
+test("an object that came out of Glacier is told to the runbook that waits for it", () => {
+  const [vaultBucket] = propertiesOf(templates.vault, "AWS::S3::Bucket").filter(
+    ({ NotificationConfiguration }) => NotificationConfiguration !== undefined,
+  );
+  expect(vaultBucket?.NotificationConfiguration).toEqual({
+    EventBridgeConfiguration: { EventBridgeEnabled: true },
+  });
+  const rule = propertiesOf(watch, "AWS::Events::Rule").find((one) => JSON.stringify(one).includes("aws.s3"));
+  expect(rule?.EventPattern).toMatchObject({
+    "detail-type": ["Object Restore Completed"],
+    detail: { bucket: { name: [expect.anything()] } },
+  });
+});
+
 test("whatever cannot be reacted to or started lies in a queue that raises an alarm", () => {
   const alarms = propertiesOf(watch, "AWS::CloudWatch::Alarm").filter(
     ({ Namespace }) => Namespace === "AWS/SQS",
   );
-  expect(alarms).toHaveLength(3);
+  expect(alarms).toHaveLength(4);
   for (const alarm of alarms) {
     expect(alarm).toMatchObject({
       MetricName: "ApproximateNumberOfMessagesVisible",
@@ -121,7 +135,7 @@ test("what a function was told of an event and failed to do is kept too; the aud
   const all = propertiesOf(watch, "AWS::Lambda::EventInvokeConfig");
   expect(all).toHaveLength(propertiesOf(watch, "AWS::Lambda::Function").length);
   const configs = all.filter((config) => !JSON.stringify(config).includes("AuditorFunction"));
-  expect(configs).toHaveLength(2);
+  expect(configs).toHaveLength(3);
   for (const config of configs)
     expect(config).toMatchObject({ DestinationConfig: { OnFailure: expect.anything() } });
 });

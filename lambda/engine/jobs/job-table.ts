@@ -16,6 +16,10 @@ import { runRecoveryStep } from "./recover/run-step.ts";
 import { makeSafetyBackup } from "./recover/safety-backup.ts";
 import type { Services } from "./services.ts";
 import { slice } from "./slice.ts";
+import { awaitThaw } from "./thaw/await-thaw.ts";
+import { lookAtThaw } from "./thaw/look-at-thaw.ts";
+import { planThaw } from "./thaw/plan-thaw.ts";
+import { requestThaw } from "./thaw/request-thaw.ts";
 
 export const WORKER_ROLES = ["writer", "checker", "drill", "restorer", "approver", "auditor"] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];
@@ -60,6 +64,10 @@ const TABLE: JobTable = {
   audit: { roles: ["auditor"], token: "answered", run: audit },
   "open-escalation": { roles: ["approver"], token: "answered", run: openEscalation },
   "call-contacts": { roles: ["approver"], token: "hands-on", run: callContacts },
+  "plan-thaw": { roles: ["restorer"], token: "answered", run: planThaw },
+  "request-thaw": { roles: ["restorer"], token: "answered", run: requestThaw },
+  "await-thaw": { roles: ["restorer"], token: "hands-on", run: awaitThaw },
+  "look-at-thaw": { roles: ["restorer"], token: "answered", run: lookAtThaw },
   acknowledge: { roles: ["approver"], token: "answered", run: acknowledge },
 };
 

@@ -23,6 +23,8 @@ export const keys = {
   /** `executionDigest`: SHA-256 of the execution's ARN, hex. */
   alert: (executionDigest: string) => `incidents/alerts/${executionDigest}.json`,
   approval: (runId: string) => `approvals/${runId}.json`,
+  /** The token that waits for the artifacts of a backup to be thawed. */
+  thaw: (backupId: string) => `runs/thaws/${backupId}.json`,
   /** The token that an escalation waits for. */
   escalation: (runId: string) => `approvals/escalations/${runId}.json`,
   step: (runId: string, step: string) => `runs/${runId}/${step}.json`,

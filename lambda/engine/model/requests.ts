@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type BackupRef, backupRefSchema } from "./backup-ref.ts";
 import { cadenceSchema } from "./cadence.ts";
 import { chooseDrillsRequestSchema } from "./drill-choice.ts";
 import {
@@ -10,6 +11,14 @@ import { executionSchema } from "./execution.ts";
 import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
 import { dumpScopeSchema, type RestoreScope, restoreScopeSchema } from "./scope.ts";
+import {
+  awaitThawRequestSchema,
+  lookAtThawRequestSchema,
+  planThawRequestSchema,
+  requestThawRequestSchema,
+} from "./thaw.ts";
+
+export { type BackupRef, backupRefSchema } from "./backup-ref.ts";
 
 /**
  * The one protocol between the state machines and the workers. A request is the Lambda's event, or the
@@ -33,15 +42,6 @@ export const runSchema = z.strictObject({
   scope: dumpScopeSchema.optional(),
 });
 export type Run = z.infer<typeof runSchema>;
-
-/** Names one backup exactly: that version of that manifest. */
-export const backupRefSchema = z.strictObject({
-  cadence: cadenceSchema,
-  source: z.string(),
-  backupId: idSchema,
-  manifestVersionId: z.string(),
-});
-export type BackupRef = z.infer<typeof backupRefSchema>;
 
 /** Role writer, returns. Claims the slot, then every source that no live execution holds. */
 export const claimRequestSchema = z.strictObject({
@@ -283,5 +283,9 @@ export const requestSchema = z.discriminatedUnion("job", [
   openEscalationRequestSchema,
   callContactsRequestSchema,
   acknowledgeRequestSchema,
+  planThawRequestSchema,
+  requestThawRequestSchema,
+  awaitThawRequestSchema,
+  lookAtThawRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

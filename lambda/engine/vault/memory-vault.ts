@@ -2,7 +2,15 @@ import { throwIfAborted, VaultError } from "../model/errors.ts";
 import type { Clock } from "../model/ids.ts";
 import { digestOf, makeMeter } from "../stream/meter.ts";
 import { chain, untilAborted } from "../stream/stage.ts";
-import type { ListedObject, ObjectRef, PutOptions, StoredObject, Vault } from "./vault.ts";
+import type {
+  Availability,
+  ListedObject,
+  ObjectRef,
+  PutOptions,
+  StoredObject,
+  ThawOptions,
+  Vault,
+} from "./vault.ts";
 
 /** Without a version here it is a delete marker. */
 type Entry = Version | "delete-marker";
@@ -20,6 +28,8 @@ const READ_CHUNK_BYTES = 64 * 1024;
 export class MemoryVault implements Vault {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry[]>();
+  /** By version id; whatever is not in here is readable. */
+  readonly #archive = new Map<string, Availability>();
   #count = 0;
 
   constructor(clock: Clock) {
@@ -49,6 +59,10 @@ export class MemoryVault implements Vault {
 
   async *read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const { bytes } = this.#find(ref);
+    if (this.#storageOf(ref).state !== "readable")
+      throw new VaultError("ARCHIVED", `${ref.key} lies in the archive; thaw it first.`, {
+        facts: { ...ref },
+      });
     const chunks = async function* chunksOf() {
       for (let at = 0; at < bytes.length; at += READ_CHUNK_BYTES)
         yield bytes.subarray(at, at + READ_CHUNK_BYTES);
@@ -65,6 +79,17 @@ export class MemoryVault implements Vault {
     return newest && { ref: { key, versionId: newest.versionId }, bytes: Buffer.from(newest.bytes) };
   }
 
+  async availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability> {
+    throwIfAborted(signal);
+    return this.#storageOf(this.#find(ref));
+  }
+
+  async thaw(ref: ObjectRef, _options: ThawOptions, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const { versionId } = this.#find(ref);
+    if (this.#storageOf(ref).state === "archived") this.#archive.set(versionId, { state: "thawing" });
+  }
+
   async *list(prefix: string, signal: AbortSignal, after = ""): AsyncIterable<ListedObject> {
     const found = [...this.#entries.keys()]
       .filter((key) => key.startsWith(prefix) && compareKeys(key, after) > 0)
@@ -74,6 +99,11 @@ export class MemoryVault implements Vault {
       const newest = this.#newest(key);
       if (newest) yield { key, bytes: newest.bytes.length, modifiedAt: newest.storedAt };
     }
+  }
+
+  /** For tests: what lifecycle does to a version, or its thaw has come to. */
+  setAvailability(ref: ObjectRef, availability: Availability): void {
+    this.#archive.set(this.#find(ref).versionId, availability);
   }
 
   /** For tests: what deleting without a version id does. Hides nothing from the methods of `Vault`. */
@@ -107,6 +137,10 @@ export class MemoryVault implements Vault {
     const version = { versionId, bytes, lockedUntil: options.lockedUntil, storedAt: this.#clock.now() };
     this.#entries.set(key, [...(this.#entries.get(key) ?? []), version]);
     return { key, versionId };
+  }
+
+  #storageOf({ versionId }: Pick<ObjectRef, "versionId">): Availability {
+    return this.#archive.get(versionId) ?? { state: "readable" };
   }
 
   #versions(key: string): Version[] {

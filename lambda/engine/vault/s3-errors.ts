@@ -39,6 +39,11 @@ export function isMissingKey(error: unknown): boolean {
   return isSdkError(error) && NOT_FOUND.has(error.name);
 }
 
+/** A thaw of that object is on its way, or it never lay in an archive. Source: S3 API reference, RestoreObject. */
+export function isThawNeedless(error: unknown): boolean {
+  return isSdkError(error) && /^(RestoreAlreadyInProgress|ObjectAlreadyInActiveTierError)$/.test(error.name);
+}
+
 /** The multipart upload was completed or aborted before. */
 export function isUploadGone(error: unknown): boolean {
   return isSdkError(error) && error.name === "NoSuchUpload";

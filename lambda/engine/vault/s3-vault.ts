@@ -8,10 +8,19 @@ import {
 } from "@aws-sdk/client-s3";
 import { throwIfAborted, VaultError } from "../model/errors.ts";
 import { collect } from "../stream/limits.ts";
+import { readAvailability, thawVersion } from "./s3-archive.ts";
 import { isConflict, isPreconditionFailed, translateS3Error } from "./s3-errors.ts";
 import { readVersion } from "./s3-read.ts";
 import { checksumOf, type Upload, uploadStream } from "./s3-upload.ts";
-import type { ListedObject, ObjectRef, PutOptions, StoredObject, Vault } from "./vault.ts";
+import type {
+  Availability,
+  ListedObject,
+  ObjectRef,
+  PutOptions,
+  StoredObject,
+  ThawOptions,
+  Vault,
+} from "./vault.ts";
 
 /** What is committed or read whole (manifests, records) is never larger. */
 const WHOLE_OBJECT_BYTES_LIMIT = 64 * 1024 ** 2;
@@ -71,6 +80,14 @@ export class S3Vault implements Vault {
       return { ref, bytes: await collect(this.read(ref, signal), WHOLE_OBJECT_BYTES_LIMIT, key) };
     }
     return undefined;
+  }
+
+  availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability> {
+    return readAvailability(this.#client, this.#bucket, ref, signal);
+  }
+
+  thaw(ref: ObjectRef, options: ThawOptions, signal: AbortSignal): Promise<void> {
+    return thawVersion(this.#client, this.#bucket, { ...ref, ...options }, signal);
   }
 
   async *list(prefix: string, signal: AbortSignal, after?: string): AsyncIterable<ListedObject> {

@@ -1,3 +1,5 @@
+import type { ThawTier } from "../model/thaw.ts";
+
 /** One version of one stored object. */
 export interface ObjectRef {
   readonly key: string;
@@ -21,6 +23,18 @@ export interface ListedObject {
   readonly modifiedAt: Date;
 }
 
+/** Whether a version can be read now. `until`: it was thawed, and goes back to the archive then. */
+export type Availability =
+  | { readonly state: "readable"; readonly until?: Date }
+  | { readonly state: "archived" }
+  | { readonly state: "thawing" };
+
+/** How fast, and how dear, a version is brought out of the archive, and for how many days it stays readable. */
+export interface ThawOptions {
+  readonly tier: ThawTier;
+  readonly days: number;
+}
+
 /** The locked bucket. Nothing here deletes. Every failure is a `VaultError`; `signal` aborts with `Cancelled`. */
 export interface Vault {
   /** Uploads a stream of unknown length; an error or abort leaves no object and no open upload. */
@@ -31,6 +45,9 @@ export interface Vault {
   read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The newest version's bytes and id, whether or not a delete marker hides it, or undefined. */
   readLatest(key: string, signal: AbortSignal): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined>;
+  availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability>;
+  /** Asks for a readable copy of an archived version. May be repeated; of a readable one it changes nothing. */
+  thaw(ref: ObjectRef, options: ThawOptions, signal: AbortSignal): Promise<void>;
   /** Keys under a prefix, in key order, also those that a delete marker hides; only keys after `after`. */
   list(prefix: string, signal: AbortSignal, after?: string): AsyncIterable<ListedObject>;
 }

@@ -9,6 +9,11 @@ describeVault("in memory", async () => {
     vault,
     putDeleteMarker: async (key) => vault.putDeleteMarker(key),
     deleteVersion: async (ref) => vault.deleteVersion(ref),
+    archive: async (ref) => {
+      vault.setAvailability(ref, { state: "archived" });
+      return ref;
+    },
+    finishThaw: async (ref) => vault.setAvailability(ref, { state: "readable", until: new Date() }),
     leftovers: async (prefix) => {
       const keys: string[] = [];
       for await (const { key } of vault.list(prefix, new AbortController().signal)) keys.push(key);

@@ -1,6 +1,9 @@
+import { setTimeout as pause } from "node:timers/promises";
 import {
+  CopyObjectCommand,
   CreateBucketCommand,
   DeleteObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
@@ -16,6 +19,8 @@ import type { StateUnderTest } from "./state-contract.ts";
 import type { VaultUnderTest } from "./vault-contract.ts";
 
 const BUCKET = "vault-under-test";
+const THAW_LOOK_MS = 250;
+const THAW_LOOKS_LIMIT = 60;
 /** Fewer than in the field, whose growing pauses would make up most of the tests' time. */
 export const TEST_CALL_ATTEMPTS = 3;
 
@@ -48,6 +53,8 @@ export async function startS3Vault(): Promise<S3VaultUnderTest> {
         }),
       );
     },
+    archive: (ref) => archiveInPlace(direct, ref),
+    finishThaw: (ref) => waitForThaw(direct, ref),
     leftovers: (prefix) => findLeftovers(direct, prefix),
     async [Symbol.asyncDispose]() {
       client.destroy();
@@ -56,6 +63,28 @@ export async function startS3Vault(): Promise<S3VaultUnderTest> {
       await aws[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The local AWS has no lifecycle; a copy in place is a new version in the archive. */
+async function archiveInPlace(client: S3Client, { key }: ObjectRef): Promise<ObjectRef> {
+  const { VersionId = "" } = await client.send(
+    new CopyObjectCommand({
+      Bucket: BUCKET,
+      Key: key,
+      CopySource: `${BUCKET}/${key}`,
+      StorageClass: "GLACIER",
+    }),
+  );
+  return { key, versionId: VersionId };
+}
+
+async function waitForThaw(client: S3Client, { key }: ObjectRef): Promise<void> {
+  for (let look = 0; look < THAW_LOOKS_LIMIT; look++) {
+    const { Restore = "" } = await client.send(new HeadObjectCommand({ Bucket: BUCKET, Key: key }));
+    if (Restore.includes('ongoing-request="false"')) return;
+    await pause(THAW_LOOK_MS);
+  }
+  throw new Error(`The local AWS has not thawed ${key} after ${THAW_LOOKS_LIMIT} looks`);
 }
 
 async function findLeftovers(client: S3Client, prefix: string): Promise<string[]> {

@@ -11,6 +11,10 @@ export interface VaultUnderTest extends AsyncDisposable {
   putDeleteMarker(key: string): Promise<void>;
   /** Deletes one version, past every permission but the lock. */
   deleteVersion(ref: ObjectRef): Promise<void>;
+  /** Puts the newest version of a key into the archive, as lifecycle does; the version that is there then. */
+  archive(ref: ObjectRef): Promise<ObjectRef>;
+  /** What the archive does some time after it was asked. */
+  finishThaw(ref: ObjectRef): Promise<void>;
   /** Keys of all versions and of unfinished uploads under a prefix. */
   leftovers(prefix: string): Promise<string[]>;
 }
@@ -32,6 +36,7 @@ export function describeVault(name: string, start: () => Promise<VaultUnderTest>
     describeStreams(current);
     describeCommits(current);
     describeProtection(current);
+    describeArchive(current);
     describeListing(current);
     describeFailures(current);
   });
@@ -147,6 +152,44 @@ function describeProtection(world: World): void {
     const { vault, deleteVersion } = world();
     const ref = await vault.commit("manifests/locked.json", Buffer.from("{}"), options());
     await expect(deleteVersion(ref)).rejects.toThrow();
+  });
+}
+
+function describeArchive(world: World): void {
+  const { signal } = options();
+  const stored = async (key: string) => {
+    const { vault, archive } = world();
+    return archive(await vault.putStream(key, bytesOf(Buffer.from("cold"), 4), options()));
+  };
+
+  it("refuses to read what lies in the archive, and says so when it is asked", async () => {
+    const { vault } = world();
+    const ref = await stored("data/archived/one");
+    expect(await vault.availabilityOf(ref, signal)).toEqual({ state: "archived" });
+    await expect(readAll(vault, ref)).rejects.toMatchObject({ name: "VaultError", code: "ARCHIVED" });
+  });
+
+  it("thaws it on demand, however often it is asked, and gives the bytes when they are there", async () => {
+    const { vault, finishThaw } = world();
+    const ref = await stored("data/archived/two");
+    for (let asked = 0; asked < 2; asked++) await vault.thaw(ref, { tier: "standard", days: 7 }, signal);
+    expect(await vault.availabilityOf(ref, signal)).toEqual({ state: "thawing" });
+    await finishThaw(ref);
+    const availability = await vault.availabilityOf(ref, signal);
+    expect(availability).toMatchObject({ state: "readable", until: expect.any(Date) });
+    expect((await readAll(vault, ref)).toString()).toBe("cold");
+  });
+
+  it("has nothing to thaw of what can be read", async () => {
+    const { vault } = world();
+    const ref = await vault.putStream("data/archived/warm", bytesOf(Buffer.from("warm"), 4), options());
+    await vault.thaw(ref, { tier: "bulk", days: 1 }, signal);
+    expect(await vault.availabilityOf(ref, signal)).toEqual({ state: "readable" });
+  });
+
+  it("says NOT_FOUND of a version that is not there", async () => {
+    const ref = { key: "data/archived/nowhere", versionId: "0b1c2d" };
+    await expect(world().vault.availabilityOf(ref, signal)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 }
 

@@ -29,6 +29,8 @@ function dyingServices(services: Services, lastCall: number, takesEffect: boolea
     read: (...args) => vault.read(...args),
     readLatest: (...args) => call(() => vault.readLatest(...args)),
     list: (...args) => vault.list(...args),
+    availabilityOf: (...args) => vault.availabilityOf(...args),
+    thaw: (...args) => vault.thaw(...args),
   };
   const dyingState: StateStore = {
     read: (...args) => call(() => state.read(...args)),

@@ -9,6 +9,7 @@ import {
   type Request,
   requestSchema,
 } from "../../../lambda/engine/model/requests.ts";
+import type { ThawPlan } from "../../../lambda/engine/model/thaw.ts";
 import { DEFAULT_WAITS, type MachineBindings } from "../../../runbooks/bindings.ts";
 import type { Json } from "../../../runbooks/steps/asl.ts";
 import type { Execution } from "./interpret.ts";
@@ -41,6 +42,7 @@ export const BINDINGS: MachineBindings = {
       ledger: { "7": definitionArn("drill-ledger-7") },
     },
   },
+  recoverMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-recover`,
   waits: DEFAULT_WAITS,
 };
 
@@ -107,6 +109,15 @@ export function planned(changes: Partial<RecoveryPlan> = {}): RecoveryPlan {
   };
 }
 
+export function thawPlanned(changes: Partial<ThawPlan> = {}): ThawPlan {
+  return {
+    ...{ runId: "run-1", mode: "execute", recovery: "plan", backup: backupOf("mongodb") },
+    ...{ tier: "standard", days: 7, artifacts: 12, archived: 12, archivedBytes: 90_000_000 },
+    ...{ estimate: { hours: { least: 3, most: 5 }, dollars: 0.01 }, text: "Thaw of a backup\nTakes: hours" },
+    ...changes,
+  };
+}
+
 const dumped = (source: string): DumpAnswer => ({
   backup: backupOf(source),
   major: "7",
@@ -138,6 +149,16 @@ const recorded: RecordAnswer = {
   summary: "complete: 2 of 2 sources are verified.",
 };
 
+const START_EXECUTION = "arn:aws:states:::states:startExecution";
+
+/** Source: API reference of Step Functions, StartExecution: the name is unique and has at most 80 characters. */
+function handedOver({ arguments: given }: Call): Answer {
+  const { StateMachineArn, Name } = given as { StateMachineArn: string; Name: string };
+  if (!/^[A-Za-z0-9_-]{1,80}$/.test(Name)) return failsWith("Sfn.InvalidNameException", Name);
+  const executionArn = `${StateMachineArn.replace(":stateMachine:", ":execution:")}:${Name}`;
+  return answers({ ExecutionArn: executionArn, StartDate: EXECUTION.startTime });
+}
+
 type Job = Request["job"];
 export type Script = Partial<
   Record<Job, (request: Request, attempt: number, call: Call) => Answer | undefined>
@@ -147,6 +168,7 @@ export type Script = Partial<
 export function estateService(script: Script = {}): { service: Service; requests: Request[] } {
   const requests: Request[] = [];
   const service: Service = (call) => {
+    if (call.resource === START_EXECUTION) return handedOver(call);
     const request = requestOf(call);
     requests.push(request);
     const scripted = script[request.job]?.(request, call.attempt, call);
@@ -181,6 +203,13 @@ function goodAnswer(request: Request): Json {
       return { decision: "approve", approvedBy: APPROVER };
     case "safety-backup":
       return { outcome: "sealed", backup: { ...backupOf("mongodb"), backupId: SAFETY_ID }, seconds: 12.4 };
+    case "plan-thaw":
+      return thawPlanned() as unknown as Json;
+    case "request-thaw":
+    case "look-at-thaw":
+      return { state: "ready", artifacts: 12, waiting: 0 };
+    case "await-thaw":
+      return { backup: backupOf("mongodb") };
     case "open-escalation":
       return { runId: "run-1", about: "the restore hangs" };
     case "call-contacts":

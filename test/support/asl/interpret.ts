@@ -12,7 +12,7 @@ import { evaluateAll } from "./evaluate.ts";
 import { attemptTask } from "./task.ts";
 import { type Call, type Ending, matches, type Service, StateError } from "./types.ts";
 
-/** Nothing in the estate has loops; more steps than this is an endless one. */
+/** The longest loop of the estate looks 120 times at Glacier; more steps than this is an endless one. */
 const STEPS_LIMIT = 500;
 /** Source: quotas of Step Functions, "Maximum input or output size". */
 const STATE_LIMIT_BYTES = 262_144;

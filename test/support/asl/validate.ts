@@ -1,5 +1,5 @@
 import jsonata from "jsonata";
-import type { Machine, MapState, State, States, TaskState } from "../../../runbooks/steps/asl.ts";
+import type { ChoiceRule, Machine, MapState, State, States, TaskState } from "../../../runbooks/steps/asl.ts";
 import { allStates } from "./ways.ts";
 
 /** Anything else, above all a topic or a bus, would be a second publisher of failures. */
@@ -7,9 +7,11 @@ const RESOURCES = [
   "arn:aws:states:::lambda:invoke",
   "arn:aws:states:::lambda:invoke.waitForTaskToken",
   "arn:aws:states:::ecs:runTask.waitForTaskToken",
+  // One runbook hands over to another, which has an end of its own.
+  "arn:aws:states:::states:startExecution",
 ];
-/** What the failure paths may ask of a worker: to record, to start the app again, to call the next level of people. */
-const JOBS_AFTER_CATCH = ["record", "report", "start-app", "call-contacts"];
+/** What the failure paths may ask of a worker: to record, to start the app again, to call the next level of people, to look. */
+const JOBS_AFTER_CATCH = ["record", "report", "start-app", "call-contacts", "look-at-thaw"];
 const JSONATA_FIELDS_OF_PATHS = ["InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector"];
 
 /** Every fault of a definition, as sentences; none means that the machine keeps the house rules. */
@@ -47,13 +49,27 @@ function faultsOfWays(startAt: string, states: States): string[] {
   return [...faults, ...faultsOfCycles(states)];
 }
 
+/** `$looks < 120`, beside an Assign that counts: a loop through such a rule ends. */
+const COUNTED = /\$([a-z]+) < \d+ %\}$/;
+
+function counts(rule: ChoiceRule): boolean {
+  const counter = COUNTED.exec(rule.Condition)?.[1];
+  return counter !== undefined && rule.Assign?.[counter] === `{% $${counter} + 1 %}`;
+}
+
+/** Ways that may be taken any number of times; those that a counter ends are none of them. */
+function endlessWays(state: State): string[] {
+  if (state.Type !== "Choice") return nextOf(state);
+  return [...state.Choices.filter((rule) => !counts(rule)).map(({ Next }) => Next), state.Default];
+}
+
 function faultsOfCycles(states: States): string[] {
   const done = new Set<string>();
   const visit = (name: string, path: readonly string[]): string[] => {
     if (path.includes(name)) return [`"${name}" leads back to itself without a limit`];
     const state = states[name];
     if (state === undefined || done.has(name)) return [];
-    const faults = nextOf(state).flatMap((next) => visit(next, [...path, name]));
+    const faults = endlessWays(state).flatMap((next) => visit(next, [...path, name]));
     done.add(name);
     return faults;
   };
@@ -91,7 +107,7 @@ function faultsOfTask(name: string, task: TaskState): string[] {
   const say = (bad: boolean, fault: string) => (bad ? [`"${name}" ${fault}`] : []);
   const byToken = task.Resource.endsWith(".waitForTaskToken");
   const { TimeoutSeconds: timeout, HeartbeatSeconds: heartbeat } = task;
-  const forPeople = /ask-approval|call-contacts/.test(JSON.stringify(task.Arguments));
+  const forOthers = /ask-approval|call-contacts|await-thaw/.test(JSON.stringify(task.Arguments));
   return [
     ...say(
       !RESOURCES.includes(task.Resource),
@@ -105,7 +121,7 @@ function faultsOfTask(name: string, task: TaskState): string[] {
       "has a heartbeat that is no shorter than its time-out",
     ),
     ...say(
-      heartbeat !== undefined && !forPeople && heartbeat > timeout / 5,
+      heartbeat !== undefined && !forOthers && heartbeat > timeout / 5,
       "has a heartbeat of more than a fifth of its time-out",
     ),
     ...say(

@@ -46,6 +46,12 @@ describe("the input of a machine", () => {
     ["pre-deploy-backup", {}, {}],
     ["pre-deploy-backup", { source: ["mongodb", "files"] }, { sources: ["mongodb", "files"] }],
     ["approve", { run: "r", decision: "reject" }, { runId: "r", decision: "reject" }],
+    ["thaw-archive", { source: ["mongodb"] }, { source: "mongodb" }],
+    [
+      "thaw-archive",
+      { mode: "execute", backup: BACKUP, tier: "bulk", days: 14, recovery: "execute" },
+      { mode: "execute", backupId: BACKUP, tier: "bulk", days: 14, recovery: "execute" },
+    ],
     ["escalate", { about: "it hangs" }, { about: "it hangs" }],
     ["escalate", { acknowledge: "r", by: "Omar" }, { acknowledge: "r", by: "Omar" }],
     ["recover", { input: '{"mode":"plan"}' }, { mode: "plan" }],
@@ -55,6 +61,7 @@ describe("the input of a machine", () => {
 
   it.each([
     ["no object", "recover", { input: "[1]" }, /JSON object/],
+    ["of too many days", "thaw-archive", { days: 31 }, /days: /],
     ["of a call and an answer", "escalate", { about: "x", acknowledge: "r", by: "Omar" }, /expected --about/],
     ["of an answer by nobody", "escalate", { acknowledge: "r" }, /expected --about/],
     ["said twice", "recover", { input: "{}", mode: "plan" }, /together with other inputs/],

@@ -54,7 +54,7 @@ export async function checkChosenBackup(
 function explainArchived({ backupId, cadence, source }: BackupRef, cause: VaultError): VaultError {
   return new VaultError(
     "ARCHIVED",
-    `The ${cadence} backup ${backupId} of ${source} lies in Glacier and cannot be read as it is; nothing was changed. Either take a newer backup that is not ${cadence}: start recover with its \`backupId\`. Or restore the artifacts of this one (docs/operations.md, "A backup in Glacier"), wait 3 to 5 hours, and start recover with "backupId":"${backupId}". First: ${cause.message}`,
+    `The ${cadence} backup ${backupId} of ${source} lies in Glacier and cannot be read as it is; nothing was changed. Either take a newer backup that is not ${cadence}: start recover with its \`backupId\`. Or start thaw-archive with {"source":"${source}","backupId":"${backupId}"} (docs/operations.md, "A backup in Glacier"): it says what that costs, takes 3 to 5 hours, and starts recover with "backupId":"${backupId}". First: ${cause.message}`,
     { cause, facts: cause.facts },
   );
 }

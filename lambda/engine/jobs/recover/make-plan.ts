@@ -1,11 +1,11 @@
 import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog.ts";
+import { formatBytes } from "../../model/format.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 import { type Services, sourceConfigOf } from "../services.ts";
 import type { BetterBackup } from "./better-backup.ts";
 import type { Reached } from "./chain.ts";
 import { expectSeconds } from "./expectation.ts";
-import { formatBytes } from "./format.ts";
 import type { Rules } from "./input.ts";
 import { listChanges, type NameChanges, requireGuard } from "./name-changes.ts";
 import { type Placement, placeRestore } from "./placement.ts";

@@ -1,10 +1,10 @@
 import type { Standing } from "../../model/catalog.ts";
+import { formatBytes, formatDuration } from "../../model/format.ts";
 import type { Manifest, Position } from "../../model/manifest.ts";
 import { compareLogTimes, logTimeOf } from "../../model/position.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
 import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
 import { describeCommand, type Reached } from "./chain.ts";
-import { formatBytes, formatDuration } from "./format.ts";
 import { describeChanges, type NameChanges } from "./name-changes.ts";
 import type { Placement } from "./placement.ts";
 import { describePreflight, type Preflight } from "./preflight.ts";
@@ -115,7 +115,7 @@ function isAfter(left: Position, right: Position): boolean {
 }
 
 const ARCHIVED =
-  "Storage: Glacier. Once it has moved there, its artifacts have to be restored first, which takes 3 to 5 hours: see docs/operations.md, A backup in Glacier";
+  "Storage: Glacier. Once it has moved there, it has to be thawed first, which takes 3 to 5 hours: start thaw-archive; see docs/operations.md, A backup in Glacier";
 
 function warnOfRuins({ ref, recoversTo, shrinkage }: BetterBackup): string[] {
   return [

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
+import { formatDuration } from "../../model/format.ts";
 import { keys } from "../../model/keys.ts";
 import { encodeRecord, parseRecord, type RecoveryRecord, recoveryRecordSchema } from "../../model/records.ts";
 import { planLifetimes } from "../../model/retention.ts";
 import { readManifest } from "../artifacts.ts";
 import { releaseSource } from "../claims.ts";
 import { policyOf, runIdOf, type Services } from "../services.ts";
-import { formatDuration } from "./format.ts";
 import {
   type DoneRecord,
   doneRecordSchema,

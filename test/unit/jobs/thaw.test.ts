@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { awaitThaw, wakeThaw } from "../../../lambda/engine/jobs/thaw/await-thaw.ts";
+import { lookAtThaw } from "../../../lambda/engine/jobs/thaw/look-at-thaw.ts";
+import { planThaw } from "../../../lambda/engine/jobs/thaw/plan-thaw.ts";
+import { requestThaw } from "../../../lambda/engine/jobs/thaw/request-thaw.ts";
+import { parseManifest } from "../../../lambda/engine/model/manifest.ts";
+import { estimateThaw } from "../../../lambda/engine/model/thaw.ts";
+import type { Availability } from "../../../lambda/engine/vault/vault.ts";
+import { backupIdOf } from "../../../lambda/handlers/thawed.ts";
+import { makeEstate } from "../../support/estate.ts";
+import { executionArn, type JobWorld, NEVER } from "../../support/job-world.ts";
+import { backedUpWorld } from "../../support/recovery.ts";
+
+const execution = {
+  executionArn: executionArn("thaw-1", "demo-thaw-archive"),
+  startedAt: "2026-11-24T02:00:00.000Z",
+};
+const TIER = { tier: "standard", days: 7 } as const;
+
+async function frozenWorld() {
+  const { world, backup } = await backedUpWorld();
+  const { manual } = makeEstate().cadences;
+  if (manual) Object.assign(world.services.estate.cadences, { manual: { ...manual, storage: "glacier" } });
+  const artifacts = await artifactsOf(world, `manifests/manual/${backup.source}/${backup.backupId}.json`);
+  const all = (availability: Availability) => {
+    for (const artifact of artifacts) world.vault.setAvailability(artifact, availability);
+  };
+  all({ state: "archived" });
+  const plan = (input: unknown) => planThaw({ job: "plan-thaw", execution, input }, world.services, NEVER);
+  const thawPlan = { runId: "thaw-1", backup, ...TIER };
+  const ask = () => requestThaw({ job: "request-thaw", execution, plan: thawPlan }, world.services, NEVER);
+  const look = () => lookAtThaw({ job: "look-at-thaw", execution, plan: thawPlan }, world.services, NEVER);
+  const wait = (taskToken: string) =>
+    awaitThaw({ job: "await-thaw", execution, plan: thawPlan, taskToken }, world.services, NEVER);
+  return { world, backup, artifacts, all, plan, ask, look, wait };
+}
+
+async function artifactsOf({ vault }: JobWorld, key: string) {
+  const latest = await vault.readLatest(key, NEVER);
+  return parseManifest(latest?.bytes ?? new Uint8Array(), key).artifacts;
+}
+
+describe("the plan of a thaw", () => {
+  it("names the newest verified backup in Glacier, its artifacts, hours and dollars, and asks for nothing", async () => {
+    const { plan, backup, artifacts, look } = await frozenWorld();
+    const made = await plan({});
+    expect(made).toMatchObject({ mode: "plan", recovery: "plan", backup, archived: artifacts.length });
+    for (const part of [backup.backupId, "3 to 5 hours", "US dollars", "standard", "7 days"])
+      expect(made.text).toContain(part);
+    expect(await look()).toMatchObject({ state: "thawing", waiting: artifacts.length });
+  });
+
+  it("of a backup that can be read takes no time and no money", async () => {
+    const { plan, all, backup } = await frozenWorld();
+    all({ state: "readable" });
+    const made = await plan({ backupId: backup.backupId });
+    expect(made).toMatchObject({ archived: 0, estimate: { dollars: 0, hours: { most: 0 } } });
+    expect(made.text).toContain("Takes: no time");
+  });
+
+  it("refuses an input with every fault in one text, and a backup that is not there", async () => {
+    const { plan } = await frozenWorld();
+    await expect(plan({ source: "nothing", tier: "fast", days: 99 })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      message: expect.stringMatching(/3 faults.*tier.*days.*source: got "nothing"/s),
+    });
+    await expect(plan({ backupId: "20261101T010000123Z-7k2m9qx4ta" })).rejects.toMatchObject({
+      code: "NO_VERIFIED_BACKUP",
+    });
+  });
+
+  it("says so where no cadence lies in Glacier", async () => {
+    const { plan, world } = await frozenWorld();
+    const { manual } = makeEstate().cadences;
+    for (const cadence of ["manual", "weekly"] as const)
+      Object.assign(world.services.estate.cadences, { [cadence]: manual });
+    await expect(plan({})).rejects.toMatchObject({ message: expect.stringContaining("no cadence does") });
+  });
+});
+
+describe("a thaw", () => {
+  it("asks for what is archived, once, and is ready when the last artifact can be read", async () => {
+    const { ask, look, all, artifacts, world } = await frozenWorld();
+    let asked = 0;
+    const thaw = world.vault.thaw.bind(world.vault);
+    world.vault.thaw = (...args) => {
+      asked += 1;
+      return thaw(...args);
+    };
+    expect(await ask()).toEqual({ state: "thawing", artifacts: artifacts.length, waiting: artifacts.length });
+    await ask();
+    expect(asked).toBe(artifacts.length);
+    all({ state: "readable", until: new Date("2026-12-01T00:00:00Z") });
+    expect(await look()).toMatchObject({ state: "ready", waiting: 0 });
+  });
+
+  it("is not ready while one artifact is on its way", async () => {
+    const { ask, look, all, artifacts, world } = await frozenWorld();
+    await ask();
+    all({ state: "readable" });
+    const [first] = artifacts;
+    if (first) world.vault.setAvailability(first, { state: "thawing" });
+    expect(await look()).toMatchObject({ state: "thawing", waiting: 1 });
+  });
+
+  it("is woken by the event of the last object, not by an earlier one, and at its newest token", async () => {
+    const { ask, wait, all, backup, world } = await frozenWorld();
+    await ask();
+    await wait("token-1");
+    await wait("token-2");
+    expect(await wakeThaw(backup.backupId, world.services, NEVER)).toBe("not-yet");
+    expect(world.answers).toEqual([]);
+    all({ state: "readable" });
+    expect(await wakeThaw(backup.backupId, world.services, NEVER)).toBe("woken");
+    expect(world.answers).toMatchObject([{ kind: "succeed", token: "token-2" }]);
+  });
+
+  it("nobody is woken for a backup that nobody waits for", async () => {
+    const { world } = await frozenWorld();
+    expect(await wakeThaw("20261101T010000123Z-7k2m9qx4ta", world.services, NEVER)).toBe("nobody-waits");
+  });
+
+  it("finds the backup in the event's key, and nothing in that of a manifest", () => {
+    const event = (key: string) => ({ detail: { object: { key } } });
+    expect(backupIdOf(event("data/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta/dump/a.bson.zst"))).toBe(
+      "20261101T010000123Z-7k2m9qx4ta",
+    );
+    expect(backupIdOf(event("manifests/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta.json"))).toBeUndefined();
+  });
+});
+
+describe("what a thaw costs", () => {
+  /** By hand, from the list prices: 100 GiB x 0.01, 200 requests at 0.05 a thousand, 100 GiB of copies for 7 days. */
+  it("is the retrieval, the requests and the copies for their days", () => {
+    const { dollars } = estimateThaw({ objects: 200, bytes: 100 * 1024 ** 3 }, TIER);
+    expect(dollars).toBeCloseTo(1 + 0.01 + 0.5296, 3);
+  });
+
+  it("is least at the tier bulk and most at expedited", () => {
+    const cost = (tier: "bulk" | "standard" | "expedited") =>
+      estimateThaw({ objects: 10, bytes: 1024 ** 3 }, { tier, days: 1 }).dollars;
+    expect(cost("bulk")).toBeLessThan(cost("standard"));
+    expect(cost("standard")).toBeLessThan(cost("expedited"));
+  });
+});
