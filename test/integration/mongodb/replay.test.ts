@@ -128,14 +128,17 @@ async function readNotes(uri: string): Promise<number[]> {
 const { Timestamp, Long, UUID } = BSON;
 const ledger = () => shop().collection<{ readonly _id: number; readonly [name: string]: unknown }>("ledger");
 
-/** Replays made-up entries, one a second, onto a backup of the source. */
-async function replayEntries(entries: readonly Document[]) {
+/** Replays made-up entries, one a second, onto a backup of the source; each slice but the last has as many as it says. */
+async function replayEntries(entries: readonly Document[], sliceEntries = entries.length) {
   const taken = await pair.dumpSource();
   const base = Number(taken.summary.to.log?.split(":")[0]);
   const bytes = entries.map((entry, n) =>
     BSON.serialize({ ts: new Timestamp({ t: base + 1 + n, i: 1 }), v: Long.fromNumber(2), ...entry }),
   );
-  const items = toRestoreItems(new Map([["dump/oplog.bson", Buffer.concat(bytes)]]));
+  const items = Array.from({ length: Math.ceil(entries.length / sliceEntries) }, (_, n) => {
+    const slice = bytes.slice(n * sliceEntries, (n + 1) * sliceEntries);
+    return toRestoreItems(new Map([["dump/oplog.bson", Buffer.concat(slice)]]));
+  }).flat();
   const until = positionOf({ seconds: base + entries.length, ordinal: 1 });
   const { changed } = await pair.restoreTarget(taken, { changes: { items, until } });
   const read = (db: Db) => db.collection<Document>("ledger").find().sort({ _id: 1 }).toArray();
@@ -180,6 +183,13 @@ describe("entries made by hand, as other servers write them", () => {
     ];
     expect(ids((await replayEntries(entries)).documents)).toEqual([0, 5, 11, 12, 13]);
     expect(ids((await replayEntries(entries.slice(0, -1))).documents)).toEqual([0, 5]);
+  });
+
+  it("a transaction takes effect whose commit lies in a later slice than its operations", async () => {
+    await ledger().insertOne({ _id: 0 });
+    const entries = [prepare(1, [11], false), prepare(1, [12]), prepare(2, [21]), abort(2), commit(1)];
+    for (const sliceEntries of [1, 2, 3])
+      expect(ids((await replayEntries(entries, sliceEntries)).documents)).toEqual([0, 11, 12]);
   });
 
   it("updates of version 1, of servers before 5.0, and no-ops beside them", async () => {
