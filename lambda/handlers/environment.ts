@@ -2,6 +2,7 @@ import { z } from "zod";
 import { WORKER_ROLES } from "../engine/jobs/job-table.ts";
 import { ConfigError } from "../engine/model/errors.ts";
 import { type Estate, estateSchema } from "../engine/model/estate.ts";
+import { parseJsonText } from "../engine/model/json.ts";
 
 const stateSchema = z.object({ STATE_BUCKET: z.string().min(1) });
 
@@ -38,7 +39,7 @@ export function readPublisherEnvironment() {
 
 /** The bundler replaces this very expression by the resolved estate; it is no variable of the environment then. */
 function readEstate(): Estate {
-  return parse(estateSchema, parseJson(process.env.ESTATE_CONFIG ?? ""));
+  return parse(estateSchema, parseJsonText(process.env.ESTATE_CONFIG ?? ""));
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
@@ -48,12 +49,4 @@ function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.outp
     "INVALID_ENVIRONMENT",
     `The worker's environment is not what the stacks set: ${z.prettifyError(parsed.error)}. Deploy all stacks again.`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

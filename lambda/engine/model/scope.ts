@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { invariant, RefusedError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { parseJsonText } from "./json.ts";
 import { fillStar, matchesPattern, type Pattern, readPattern, readStar } from "./pattern.ts";
 
 const PATTERN_LENGTH_LIMIT = 1_024;
@@ -79,7 +79,7 @@ function findDumpFaults(scope: z.input<typeof dumpScopeSchema>): Fault[] {
     faults.push(fault("include", "a query needs exactly one name here, without *"));
   if (exclude !== undefined) faults.push(fault("exclude", "has no meaning beside a query"));
   if (users === "include") faults.push(fault("users", "a query takes records of one collection only"));
-  if (!isObject(parseJson(Buffer.from(query))))
+  if (!isObject(parseJsonText(query)))
     faults.push(
       fault("query", 'expected an object of extended JSON, such as {"year":{"$numberInt":"2026"}}'),
     );

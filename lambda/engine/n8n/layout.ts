@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { parseJson } from "../model/json.ts";
+import { parseJsonText } from "../model/json.ts";
 import { listTables, readRows, selectAll, type Table } from "./database.ts";
 import { CREDENTIALS_TABLE } from "./fingerprint-database.ts";
 import { CHUNK_BYTES } from "./limits.ts";
@@ -51,6 +51,6 @@ function toObject({ columns }: Table, row: readonly SQLOutputValue[]): Record<st
 
 function toJson(column: string, value: SQLOutputValue): unknown {
   if (typeof value === "bigint") return BOOLEAN_COLUMNS.has(column) ? value === 1n : Number(value);
-  if (typeof value === "string" && JSON_COLUMNS.has(column)) return parseJson(Buffer.from(value)) ?? value;
+  if (typeof value === "string" && JSON_COLUMNS.has(column)) return parseJsonText(value) ?? value;
   return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 }
