@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
 import { IntegrityError, throwIfAborted } from "../model/errors.ts";
-import { ROWS_A_TURN } from "./limits.ts";
+import { BYTES_A_TURN, ROWS_A_TURN } from "./limits.ts";
 
 export type Row = readonly SQLOutputValue[];
 
@@ -62,13 +62,25 @@ export async function* readRows(
   statement.setReadBigInts(true);
   statement.setReturnArrays(true);
   let rows = 0;
-  for (const row of statement.iterate() as Iterable<unknown>) {
-    yield row as Row;
+  let bytes = 0;
+  for (const row of statement.iterate() as Iterable<unknown> as Iterable<Row>) {
+    yield row;
     rows += 1;
-    if (rows % ROWS_A_TURN !== 0) continue;
+    bytes += sizeOf(row);
+    if (rows < ROWS_A_TURN && bytes < BYTES_A_TURN) continue;
+    rows = 0;
+    bytes = 0;
     await turn();
     throwIfAborted(signal);
   }
+}
+
+/** About so many bytes: of what a row's texts and blobs hold. */
+function sizeOf(row: Row): number {
+  let bytes = 0;
+  for (const value of row)
+    if (typeof value === "string" || value instanceof Uint8Array) bytes += value.length;
+  return bytes;
 }
 
 /** Throws `IntegrityError` MALFORMED where the file is no database, or a damaged one. */

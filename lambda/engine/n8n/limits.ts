@@ -7,6 +7,8 @@ export const RETRY_PAUSE_MS = 1_000;
 export const WAL_HEADER_BYTES = 32;
 /** Rows between two turns of the event loop: SQLite works on its thread. */
 export const ROWS_A_TURN = 200;
+/** Of rows that are large, so many bytes: what was read can be given back in between. */
+export const BYTES_A_TURN = 1024 * 1024;
 /** Small rows travel together; OpenSSH's SFTP server ends at a packet above 256 KiB, its header included. */
 export const CHUNK_BYTES = 128 * 1024;
 /** Chunks that are on their way to the host side by side. */
