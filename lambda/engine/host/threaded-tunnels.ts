@@ -84,7 +84,10 @@ export class ThreadedTunnels implements AsyncDisposable {
   }
 
   #hear(answer: Answer): void {
-    if (answer.answer === "lost") return this.#lose(fromPlainError(answer.error));
+    if (answer.answer === "lost") {
+      this.#lose(fromPlainError(answer.error));
+      return;
+    }
     const settle = this.#asked.get(answer.id);
     if (answer.answer === "failed") settle?.reject(fromPlainError(answer.error));
     else settle?.resolve(answer.answer === "opened" ? answer.reached : undefined);
