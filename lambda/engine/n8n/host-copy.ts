@@ -1,5 +1,6 @@
 import type { FileSystem } from "../host/file-system.ts";
 import type { Host } from "../host/host.ts";
+import { removeIfThere } from "../host/new-file.ts";
 import { SourceError } from "../model/errors.ts";
 
 const COPY_END = ".backup-estate-copy";
@@ -18,26 +19,21 @@ export async function copyOnHost(
   { host, files, signal }: { host: Host; files: FileSystem; signal: AbortSignal },
 ): Promise<HostCopy> {
   const path = database + COPY_END;
-  await removeIfThere(path, files);
+  await removeIfThere(Buffer.from(path), files);
   const command = copyCommand(database);
   const { exitCode, stderr } = await host.run(command, signal);
   if (exitCode !== 0) {
-    await removeIfThere(path, files);
+    await removeIfThere(Buffer.from(path), files);
     throw new SourceError(
       "COMMAND_FAILED",
       `The host's sqlite3 made no copy of ${database}: got exit code ${exitCode}, ${stderr.trim() || "without a word"}. Install sqlite3 there, let the SSH user write beside the database, or take \`copy: sftp\`.`,
       { facts: { database, exitCode } },
     );
   }
-  return { path, [Symbol.asyncDispose]: () => removeIfThere(path, files) };
+  return { path, [Symbol.asyncDispose]: () => removeIfThere(Buffer.from(path), files) };
 }
 
 /** The one command; `database` holds no character that a shell reads, by the configuration's schema. */
 function copyCommand(database: string): string {
   return `sqlite3 -cmd '.timeout 30000' ${database} "VACUUM INTO '${database}${COPY_END}'"`;
-}
-
-async function removeIfThere(path: string, files: FileSystem): Promise<void> {
-  const at = Buffer.from(path);
-  if ((await files.lstat(at)) !== undefined) await files.removeFile(at);
 }

@@ -9,9 +9,7 @@ export const WAL_HEADER_BYTES = 32;
 export const ROWS_A_TURN = 200;
 /** Of rows that are large, so many bytes: what was read can be given back in between. */
 export const BYTES_A_TURN = 1024 * 1024;
-/** Small rows travel together; OpenSSH's SFTP server ends at a packet above 256 KiB, its header included. */
+/** Small rows travel together. */
 export const CHUNK_BYTES = 128 * 1024;
-/** Chunks that are on their way to the host side by side. */
-export const WRITES_AHEAD = 8;
 /** Ids that a message names; the rest is a number. */
 export const NAMED_LIMIT = 5;

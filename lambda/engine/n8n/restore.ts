@@ -1,7 +1,8 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { FileFacts, FileSystem, NewFile } from "../host/file-system.ts";
+import type { FileSystem } from "../host/file-system.ts";
+import { giveOwnerOf, removeIfThere, writeNewFile } from "../host/new-file.ts";
 import { IntegrityError, RefusedError } from "../model/errors.ts";
 import { compareFingerprints, type Fingerprint, type FingerprintDifference } from "../model/fingerprint.ts";
 import type { Progress, RestoreItem, RestoreReport, RestoreRequest } from "../sources/source.ts";
@@ -10,7 +11,6 @@ import { chain } from "../stream/stage.ts";
 import { openDatabase, requireSound } from "./database.ts";
 import { CREDENTIALS_TABLE, type Judged, type JudgeTools, judgeDatabase } from "./fingerprint-database.ts";
 import { DATABASE_ITEM } from "./layout.ts";
-import { CHUNK_BYTES, WRITES_AHEAD } from "./limits.ts";
 
 export interface RestoreTools extends JudgeTools {
   readonly files: FileSystem;
@@ -42,7 +42,7 @@ export async function restoreDatabase(tools: RestoreTools, request: RestoreReque
   const judged = await judgeFile(path, item.name, tools);
   requireEqual(request.manifest.fingerprint, judged.fingerprint, tools.keySecret);
   if (request.guard === "refuse-non-empty" && !(await tools.isEmpty())) throw notEmpty(tools.database);
-  await putInPlace(path, item.plainBytes, tools);
+  await putInPlace(path, tools);
   await request.beforeReplay?.();
   return { records: judged.rows, replayedOperations: 0, bytes: item.plainBytes };
 }
@@ -100,62 +100,18 @@ function notEmpty(database: string): RefusedError {
   );
 }
 
-async function putInPlace(local: string, bytes: number, tools: RestoreTools): Promise<void> {
-  const { files, database } = tools;
-  const target = Buffer.from(database);
+async function putInPlace(local: string, tools: RestoreTools): Promise<void> {
+  const { files, database, progress } = tools;
   const fresh = Buffer.from(`${database}.${tools.newName()}`);
+  const onBytes = (bytes: number) => progress({ phase: "restore", name: DATABASE_ITEM, bytes });
   try {
-    await writeNew(local, fresh, bytes, tools);
-    await giveTo(await ownerFor(database, files), fresh, files);
+    await writeNewFile(fresh, createReadStream(local), { files, signal: tools.signal, onBytes });
+    await giveOwnerOf(database, fresh, files);
     // Before the rename: the log of the old database, found beside the new one, would be written into it.
     for (const end of ["-wal", "-shm", "-journal"]) await removeIfThere(Buffer.from(database + end), files);
-    await files.rename(fresh, target);
+    await files.rename(fresh, Buffer.from(database));
   } catch (error) {
     await removeIfThere(fresh, files).catch(() => undefined);
     throw error;
   }
-}
-
-async function writeNew(local: string, path: Buffer, bytes: number, tools: RestoreTools): Promise<void> {
-  const file = await tools.files.create(path);
-  try {
-    await writeAll(local, file, tools);
-  } catch (error) {
-    await file.abandon().catch(() => undefined);
-    throw error;
-  }
-  await file.finish(bytes, { mode: 0o600 });
-}
-
-async function writeAll(local: string, file: NewFile, { signal, progress }: RestoreTools): Promise<void> {
-  const writes: Promise<void>[] = [];
-  let offset = 0;
-  for await (const chunk of createReadStream(local, { highWaterMark: CHUNK_BYTES, signal })) {
-    const write = file.write(offset, chunk as Buffer);
-    // Heard when it is its turn, or never after another failed.
-    write.catch(() => undefined);
-    writes.push(write);
-    offset += (chunk as Buffer).length;
-    if (writes.length >= WRITES_AHEAD) await writes.shift();
-    progress({ phase: "restore", name: DATABASE_ITEM, bytes: offset });
-  }
-  await Promise.all(writes);
-}
-
-/** As the database that is there, else as its folder: n8n runs as that user, and could not open it otherwise. */
-async function ownerFor(database: string, files: FileSystem): Promise<FileFacts | undefined> {
-  const there = await files.stat(Buffer.from(database));
-  return there ?? (await files.stat(Buffer.from(database.slice(0, database.lastIndexOf("/")))));
-}
-
-async function giveTo(like: FileFacts | undefined, path: Buffer, files: FileSystem): Promise<void> {
-  const fresh = await files.lstat(path);
-  if (like === undefined || fresh === undefined) return;
-  if (like.type === "file") await files.setFacts(path, { mode: like.mode }, "file");
-  if (like.uid === fresh.uid && like.gid === fresh.gid) return;
-  await files.setFacts(path, { owner: { uid: like.uid, gid: like.gid } }, "file");
-}
-
-async function removeIfThere(path: Buffer, files: FileSystem): Promise<void> {
-  if ((await files.lstat(path)) !== undefined) await files.removeFile(path);
 }

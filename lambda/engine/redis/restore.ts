@@ -4,6 +4,7 @@ import type { RestoreItem, RestoreReport, RestoreRequest } from "../sources/sour
 import { RDB_ITEM } from "./dump.ts";
 import { KeyspaceFingerprint } from "./keyspace.ts";
 import { loadInto } from "./load.ts";
+import { type PlaceTools, placeRdb } from "./place-file.ts";
 import { decode } from "./snapshot.ts";
 import { clear, requireUsable } from "./target.ts";
 import type { RedisTools } from "./tools.ts";
@@ -38,6 +39,24 @@ export async function restore(tools: RedisTools, request: RestoreRequest): Promi
   const records = await loadInto(connection, item.open(), needs.rdbVersion, { signal, onBytes });
   await request.beforeReplay?.();
   return { records, replayedOperations: 0, bytes };
+}
+
+/**
+ * Restores by the RDB itself: the server is stopped and started by the host's own commands. Before, all is looked at as
+ * for a running server.
+ */
+export async function restoreByFile(tools: PlaceTools, request: RestoreRequest): Promise<RestoreReport> {
+  const item = findRdb(request.items);
+  const { fingerprint } = request.manifest;
+  tools.progress({ phase: "verify", name: item.name, bytes: 0 });
+  const { rdbVersion } = await verify(tools, item, fingerprint);
+  await using connection = await tools.connect();
+  // The server reads a file, to which the limit of a command does not apply.
+  await requireUsable(connection, request.guard, { rdbVersion, largestValueBytes: 0 });
+  await placeRdb(connection, item, tools);
+  await request.beforeReplay?.();
+  const records = Object.values(fingerprint).reduce((sum, { count }) => sum + count, 0);
+  return { records, replayedOperations: 0, bytes: item.plainBytes };
 }
 
 async function verify(tools: RedisTools, item: RestoreItem, expected: Fingerprint) {

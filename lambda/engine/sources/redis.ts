@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Reach } from "../host/host.ts";
+import { absolutePathSchema } from "../host/absolute-path.ts";
+import type { Reach, Reached } from "../host/host.ts";
 import type { ConnectOptions } from "../redis/connection.ts";
 import { RedisSession } from "../redis/session.ts";
 import type { Context, Purpose, Session, Source } from "./source.ts";
@@ -10,6 +11,7 @@ const reachSchema = z.discriminatedUnion("via", [
   z.strictObject({ via: z.literal("container"), container: z.string().min(1), port }),
   z.strictObject({ via: z.literal("direct"), host: z.string().min(1), port }),
 ]);
+const command = z.string().min(1).max(500);
 const pem = z
   .string()
   .regex(/^-----BEGIN CERTIFICATE-----/, "expected PEM that begins with -----BEGIN CERTIFICATE-----");
@@ -40,6 +42,19 @@ const redisConfigSchema = z
         message: "certificate and keySecret, or neither of them",
       })
       .optional(),
+    /**
+     * A recovery stops the server, puts the RDB in its place and starts it, instead of giving the running server key by
+     * key: faster for many keys, and for values above its `proto-max-bulk-len`.
+     */
+    recoverByFile: z
+      .strictObject({
+        /** The server's folder (`dir`) on the host: that of the container's volume. */
+        folder: absolutePathSchema,
+        /** The host's commands that stop the server and start it: `docker compose -f /srv/erp/compose.yaml stop redis`. */
+        stop: command,
+        start: command,
+      })
+      .optional(),
   })
   .refine(({ user, passwordSecret }) => user === undefined || passwordSecret !== undefined, {
     path: ["passwordSecret"],
@@ -60,7 +75,7 @@ export const redis: Source<RedisConfig> = {
     covers: [
       "every key of every database with its end of life, whatever its type and encoding: strings, lists, sets, sorted sets, hashes (from 7.4 with fields that end), streams with groups, consumers and pending entries; libraries of functions",
       "one moment: the RDB that a replica would get, streamed without a file on the host, checked by its CRC-64 while it passes",
-      "a recovery into the running server, key by key, so that an append-only file holds it too; or the RDB itself, put in its place",
+      "a recovery into the running server, key by key, so that an append-only file holds it too; or by the RDB itself (`recoverByFile`): the server is stopped, the RDB put in its place, also in that of an append-only file, which would hide it, and the server started",
       "values of modules, where the server that they are restored into has the module",
     ],
     leavesOut: [
@@ -85,13 +100,24 @@ export const redis: Source<RedisConfig> = {
 };
 
 async function open(config: RedisConfig, context: Context, purpose: Purpose): Promise<Session> {
-  const reached = await context.host.reach(config.reach satisfies Reach);
-  const close = async () => reached[Symbol.asyncDispose]();
+  const ways: Reached[] = [];
+  const reachAgain = async () => {
+    const reached = await context.host.reach(config.reach satisfies Reach);
+    ways.push(reached);
+    return { host: reached.host, port: reached.port };
+  };
+  const close = async () => {
+    for (const way of ways) await way[Symbol.asyncDispose]();
+  };
   try {
-    const login = await loginOf(config, purpose, context);
-    const tls = await tlsOf(config, context);
-    const options = { host: reached.host, port: reached.port, ...login, ...(tls && { tls }) };
-    return await RedisSession.open(options, context, close);
+    const [address, login, tls] = [
+      await reachAgain(),
+      await loginOf(config, purpose, context),
+      await tlsOf(config, context),
+    ];
+    const connect = { ...address, ...login, ...(tls && { tls }) };
+    const place = config.recoverByFile;
+    return await RedisSession.open({ connect, ...(place && { place }), reachAgain, close }, context);
   } catch (error) {
     await close();
     throw error;

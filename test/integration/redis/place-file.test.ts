@@ -1,0 +1,165 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
+import { openHost } from "../../../lambda/engine/host/open-host.ts";
+import { RedisConnection } from "../../../lambda/engine/redis/connection.ts";
+import { placeRdb } from "../../../lambda/engine/redis/place-file.ts";
+import { redis } from "../../../lambda/engine/sources/redis.ts";
+import type { RestoreItem, TargetGuard } from "../../../lambda/engine/sources/source.ts";
+import { loadContentHash } from "../../../lambda/engine/stream/content-hash.ts";
+import { findFreePort } from "../../../rehearsal/servers/port.ts";
+import { makeContext, type TakenDump, toRestoreItems } from "../../support/mongodb.ts";
+import { connectClient, openRedis, startTestRedis, type TestRedis } from "../../support/redis.ts";
+import { fillRedis } from "../../support/redis-data.ts";
+import { compareRestored, RDB, rdbOf, restoreDump, takeRdb } from "../../support/redis-dumps.ts";
+import { judgeRedis } from "../../support/redis-oracle.ts";
+import { type Sshd, startSshd } from "../../support/sshd.ts";
+
+const NEVER = new AbortController().signal;
+let source: TestRedis;
+let sshd: Sshd;
+let taken: TakenDump;
+beforeAll(async () => {
+  [source, sshd] = await Promise.all([startTestRedis(), startSshd()]);
+  await fillRedis(source.client);
+  await using session = await openRedis(source.config);
+  taken = await takeRdb(session);
+});
+afterAll(async () => {
+  await Promise.all([source, sshd].map((one) => one?.[Symbol.asyncDispose]()));
+});
+
+/** A server of the host, which its own commands stop and start. */
+interface HostRedis extends AsyncDisposable {
+  readonly folder: string;
+  readonly client: Redis;
+  restore(changes?: object, guard?: TargetGuard, dump?: TakenDump): Promise<void>;
+  restart(): Promise<void>;
+}
+
+async function startHostRedis(...extra: string[]): Promise<HostRedis> {
+  const folder = await mkdtemp(join(tmpdir(), "backup-estate-redis-host-"));
+  const port = await findFreePort();
+  const start = `redis-server --port ${port} --bind 127.0.0.1 --dir ${folder} --repl-diskless-sync-delay 0 --daemonize yes ${extra.join(" ")}`;
+  const stop = `redis-cli -p ${port} shutdown`;
+  const run = (command: string) => promisify(execFile)("sh", ["-c", command]);
+  await run(start);
+  const client = connectClient(port);
+  await client.set("over", "written");
+  return {
+    ...{ folder, client },
+    async restore(changes = {}, guard = "replace", dump = taken) {
+      await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
+      const reach = { via: "direct", host: "127.0.0.1", port };
+      const config = redis.config.parse({ reach, recoverByFile: { folder, stop, start, ...changes } });
+      await using session = await redis.open(config, { ...makeContext(NEVER), host }, "write");
+      await restoreDump(session, dump, guard);
+      expect(await compareRestored(session, dump)).toEqual([]);
+    },
+    async restart() {
+      await run(stop);
+      await run(start);
+    },
+    async [Symbol.asyncDispose]() {
+      await run(`${stop} nosave`).catch(() => undefined);
+      client.disconnect();
+      await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+describe("a recovery by the RDB itself", () => {
+  it.each([
+    ["without an append-only file", []],
+    ["with an append-only file, which would hide the RDB", ["--appendonly", "yes"]],
+  ])("brings all back to a server %s, also after its next restart", async (_, extra) => {
+    await using live = await startHostRedis(...extra);
+    await live.restore();
+    expect(await judgeRedis(live.client)).toEqual(await judgeRedis(source.client));
+    expect((await readdir(live.folder)).filter((name) => name.includes("restore-"))).toEqual([]);
+    await live.client.set("written", "afterwards");
+    await live.restart();
+    expect(await live.client.get("written")).toBe("afterwards");
+    await live.client.del("written");
+    expect(await judgeRedis(live.client)).toEqual(await judgeRedis(source.client));
+  });
+
+  it("finds the append-only file of a server that was told to keep none only until it starts again", async () => {
+    await using live = await startHostRedis("--appendonly", "yes");
+    await live.client.config("SET", "appendonly", "no");
+    await live.restore();
+    expect(await judgeRedis(live.client)).toEqual(await judgeRedis(source.client));
+  });
+
+  it("keeps the mode of the RDB that was there", async () => {
+    await using live = await startHostRedis();
+    await live.client.call("SAVE");
+    await promisify(execFile)("chmod", ["640", join(live.folder, "dump.rdb")]);
+    await live.restore();
+    expect((await stat(join(live.folder, "dump.rdb"))).mode & 0o777).toBe(0o640);
+  });
+});
+
+describe("a recovery by the RDB itself that cannot be", () => {
+  it.each([
+    ["whose stop command fails", { stop: "echo no such unit >&2; exit 5" }, "replace", "COMMAND_FAILED"],
+    ["onto a server with keys", {}, "refuse-non-empty", "TARGET_NOT_EMPTY"],
+    ["into a folder that is not there", { folder: "/nowhere/at/all" }, "replace", "MISSING"],
+  ] as const)("%s changes nothing, and leaves nothing there", async (_, changes, guard, code) => {
+    await using live = await startHostRedis();
+    const before = await readdir(live.folder);
+    await expect(live.restore(changes, guard)).rejects.toMatchObject({ code });
+    expect(await live.client.get("over")).toBe("written");
+    expect(await readdir(live.folder)).toEqual(before);
+  });
+
+  it("since a bit of it was flipped, never stops the server", async () => {
+    await using live = await startHostRedis();
+    const bytes = Buffer.from(rdbOf(taken));
+    const at = bytes.indexOf("abcdefgh");
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    const { run_id: before } = await serverOf(live.client);
+    const damaged = { ...taken, items: new Map([[RDB, bytes]]) };
+    await expect(live.restore({}, "replace", damaged)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    expect(await serverOf(live.client)).toMatchObject({ run_id: before });
+  });
+
+  it("since the stop command stops another server, changes nothing, and leaves nothing there", async () => {
+    await using live = await startHostRedis();
+    const before = await readdir(live.folder);
+    await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
+    await using files = (await host.files?.()) as FileSystem;
+    const { port = 0 } = live.client.options;
+    const connect = () => RedisConnection.open({ host: "127.0.0.1", port }, NEVER);
+    await using connection = await connect();
+    const [item] = toRestoreItems(taken.items);
+    const placing = placeRdb(connection, item as RestoreItem, {
+      ...{ signal: NEVER, clock: { now: () => new Date() }, versions: {}, progress: () => {} },
+      ...{ host, files, connect, connectAgain: connect, stopPolls: 3, newName: () => "restore-1" },
+      newContent: await loadContentHash(),
+      place: { folder: live.folder, stop: "true", start: "true" },
+    });
+    await expect(placing).rejects.toMatchObject({ name: "SourceError", code: "UNHEALTHY" });
+    expect(await live.client.get("over")).toBe("written");
+    expect(await readdir(live.folder)).toEqual(before);
+  });
+
+  it("since the start command fails, says that the RDB is in its place", async () => {
+    await using live = await startHostRedis();
+    await expect(live.restore({ start: "exit 7" })).rejects.toMatchObject({
+      code: "COMMAND_FAILED",
+      message: expect.stringContaining("The RDB is in its place"),
+    });
+    expect(await readdir(live.folder)).toContain("dump.rdb");
+  });
+});
+
+async function serverOf(client: Redis): Promise<Record<string, string>> {
+  const text = await client.info("server");
+  return Object.fromEntries([...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
+}
