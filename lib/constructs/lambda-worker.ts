@@ -3,6 +3,7 @@ import type { Role } from "aws-cdk-lib/aws-iam";
 import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { WORKER_ALLOCATOR } from "../../lambda/engine/model/worker-flags.ts";
 import { EstateLogs } from "./estate-logs.ts";
 import { attachGrants } from "./grant.ts";
 import type { EstateStores } from "./stores.ts";
@@ -55,6 +56,7 @@ export class LambdaWorker extends LambdaFunction {
 /** What every worker learns from its environment, on Lambda and on Fargate. */
 export function workerEnvironment(estate: Estate, stores: EstateStores): Record<string, string> {
   return {
+    ...WORKER_ALLOCATOR,
     ESTATE_NAME: estate.name,
     VAULT_BUCKET: stores.vaultBucketName,
     STATE_BUCKET: stores.stateBucketName,

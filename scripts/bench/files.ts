@@ -4,11 +4,10 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 import { type SshServer, startSshServer } from "../../rehearsal/servers/sshd.ts";
 import type { FilesWork } from "./files-work.ts";
 import { atMost, type Gate, ratio } from "./gates.ts";
-import { type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
+import { asWorker, type Contender, type Measured, type Row, takeTurns } from "./measure.ts";
 import { isOnPath } from "./on-path.ts";
 
 const SECOND_GATE = 0.1;
@@ -86,11 +85,7 @@ function ours({ folder, tree, sshd, files, fileBytes }: Bench): Contender[] {
   const { port, user, hostKey, privateKeyFile } = sshd;
   const host = { address: "127.0.0.1", port, user, hostKey, keySecret: "bench" };
   const work = (kind: FilesWork["kind"], at: string) =>
-    inChild(
-      SCRIPT,
-      { kind, tree: at, store, host, privateKeyFile, bytes: files * fileBytes },
-      WORKER_NODE_FLAGS,
-    );
+    asWorker(SCRIPT, { kind, tree: at, store, host, privateKeyFile, bytes: files * fileBytes });
   return [
     ["first backup", () => afresh([store], () => work("backup", tree))],
     ["second backup", () => work("builds", tree)],

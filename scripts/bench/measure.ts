@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { loadavg } from "node:os";
 import { promisify } from "node:util";
+import { WORKER_ALLOCATOR, WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 
 const MB = 1024 * 1024;
 const CHILD_TIMEOUT_MS = 3_600_000;
@@ -30,13 +31,19 @@ export interface Row {
 export type Contender = readonly [name: string, run: () => Promise<Measured>];
 
 /** Starts `script` with `work` as its JSON argument in a process of its own, and reads the `Measured` that it prints. */
-export async function inChild(
-  script: string,
-  work: unknown,
-  nodeFlags: readonly string[] = [],
-): Promise<Measured> {
-  const command = [...nodeFlags, script, JSON.stringify(work)];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { timeout: CHILD_TIMEOUT_MS });
+export function inChild(script: string, work: unknown): Promise<Measured> {
+  return runNode([script, JSON.stringify(work)], process.env);
+}
+
+/** The same with the flags and the environment of a worker. */
+export function asWorker(script: string, work: unknown): Promise<Measured> {
+  const command = [...WORKER_NODE_FLAGS, script, JSON.stringify(work)];
+  return runNode(command, { ...process.env, ...WORKER_ALLOCATOR });
+}
+
+async function runNode(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Measured> {
+  const options = { timeout: CHILD_TIMEOUT_MS, env };
+  const { stdout } = await promisify(execFile)(process.execPath, command, options);
   return JSON.parse(stdout) as Measured;
 }
 

@@ -3,11 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 import { type Mongod, startMongod } from "../../rehearsal/servers/mongod.ts";
 import { bundleScript } from "./bundle.ts";
 import { atLeast, atMost, type Gate, ratio } from "./gates.ts";
-import { type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
+import { asWorker, type Contender, inChild, type Measured, type Row, takeTurns } from "./measure.ts";
 import { MONGODB_CASES, type MongodbCase, type MongodbCaseName } from "./mongodb-cases.ts";
 import type { Work } from "./mongodb-work.ts";
 import { isOnPath } from "./on-path.ts";
@@ -85,7 +84,7 @@ const theirs: Run = (work) => inChild(SCRIPT, work);
 /** Ours run as a worker does: one bundled file, with its flags of Node. */
 function workerIn(folder: string): Run {
   const bundle = bundleScript(SCRIPT, folder);
-  return (work) => inChild(bundle, work, WORKER_NODE_FLAGS);
+  return (work) => asWorker(bundle, work);
 }
 
 interface Place {

@@ -3,11 +3,10 @@ import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 import { type RedisServer, startRedis } from "../../rehearsal/servers/redis.ts";
 import { bundleScript } from "./bundle.ts";
 import { atLeast, atMost, type Gate } from "./gates.ts";
-import { inChild, type Measured, type Row, takeTurns } from "./measure.ts";
+import { asWorker, type Measured, type Row, takeTurns } from "./measure.ts";
 import type { RedisWork } from "./redis-work.ts";
 
 const DUMP_GATE_MB_PER_SECOND = 80;
@@ -44,7 +43,7 @@ export async function measureCase(_: string, runs = RUNS): Promise<{ rows: Row[]
     const store = join(folder, "store");
     await mkdir(store);
     const ours = (kind: RedisWork["kind"], { port }: RedisServer) =>
-      inChild(bundle, { kind, port, store } satisfies RedisWork, WORKER_NODE_FLAGS);
+      asWorker(bundle, { kind, port, store } satisfies RedisWork);
     const rows = await takeTurns(runs, [
       ["dump", () => ours("dump", source)],
       ["redis-cli --rdb | zstd -1", () => byTools(source, folder)],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
+import { WORKER_ALLOCATOR, WORKER_NODE_FLAGS } from "../../lambda/engine/model/worker-flags.ts";
 import { WORKER_BOOTSTRAP } from "../../lib/constructs/bootstrap.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { makeEstate } from "../support/estate.ts";
@@ -73,6 +73,8 @@ describe("tasks", () => {
     for (const { Family } of definitions) {
       const [worker] = containers(String(Family)).filter(({ Name }) => Name === "worker");
       expect(worker).toMatchObject({ EntryPoint: ["node", ...WORKER_NODE_FLAGS, "-e", WORKER_BOOTSTRAP] });
+      for (const [Name, Value] of Object.entries(WORKER_ALLOCATOR))
+        expect(worker?.Environment).toContainEqual({ Name, Value });
       expect(worker?.Environment).toContainEqual({
         Name: "WORKER_ROLE",
         Value: String(Family).split("-")[1],

@@ -8,6 +8,7 @@ import type { DumpTools } from "./dump-tools.ts";
 import { readEndState } from "./end-state.ts";
 import { isCompared, makeFingerprint, storageOf } from "./fingerprint-live.ts";
 import { type IdRange, planRanges } from "./id-ranges.ts";
+import { piecesOf } from "./large-documents.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { encodeMetadata } from "./metadata.ts";
 import { dataItem, metadataItem, type Namespace, nameOf, OPLOG_ITEM, PRELUDE_ITEM } from "./names.ts";
@@ -153,9 +154,9 @@ export class MongodbDump implements Dump {
   async *#readData(data: ReadData, range: IdRange): AsyncGenerator<Uint8Array> {
     const { connection, budget } = this.#tools;
     const { storage, content } = data;
-    for await (const { documents, ends } of readRange(connection, storage, range, { budget })) {
-      content.addAll(documents, ends);
-      if (documents.length > 0) yield documents;
+    for await (const batch of readRange(connection, storage, range, { budget })) {
+      content.addAll(batch.documents, batch.ends);
+      yield* piecesOf(batch);
     }
     data.unread -= 1;
     if (data.unread === 0) await this.#note(data.listed, content);

@@ -1,3 +1,5 @@
+import type { RawBatch } from "./bson.ts";
+
 /** A message with such a document is held by the driver two or three times over, and so one is on its way at a time. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
@@ -11,4 +13,19 @@ export function isLarge(documentBytes: number): boolean {
  */
 export function letGo(documentBytes: number): void {
   if (isLarge(documentBytes)) globalThis.gc?.();
+}
+
+/** What of a large document is handed on at once. */
+const PIECE_BYTES = 1024 * 1024;
+
+/**
+ * The bytes of a batch; those of large documents as copies of pieces, so that nothing that comes behind holds on to a
+ * whole one while its reader waits for its next turn.
+ */
+export function* piecesOf({ documents, ends }: Pick<RawBatch, "documents" | "ends">): Generator<Uint8Array> {
+  const { length } = documents;
+  if (length === 0) return;
+  if (!isLarge(length / ends.length)) return yield documents;
+  for (let at = 0; at < length; at += PIECE_BYTES)
+    yield Buffer.from(documents.subarray(at, at + PIECE_BYTES));
 }

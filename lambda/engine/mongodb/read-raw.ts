@@ -68,6 +68,8 @@ export async function* readRaw(
       held = batch.held;
       next = batch.cursorId === 0n ? undefined : prefetch(reader, batch.cursorId);
       yield batch;
+      // A suspended generator keeps what it has named last, and there is one of several in the way of each reader.
+      batch.documents = NOTHING;
       letGo(held);
       budget.give(held);
       held = 0;
@@ -95,10 +97,13 @@ export async function* readRange(
   yield* readRaw(connection, namespace, { budget, filter });
 }
 
-/** A batch, and what of the budget it holds. */
+/** A batch, and what of the budget it holds; its documents are gone once the next one is asked for. */
 interface Fetched extends RawBatch {
+  documents: Buffer;
   readonly held: number;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 async function fetchWhenRoom(reader: Reader, cursorId: bigint): Promise<Fetched> {
   await reader.budget.take(reader.expectedBytes, reader.connection.signal);
@@ -127,6 +132,8 @@ async function fetch(reader: Reader, cursorId: bigint): Promise<Fetched> {
     const held = expectedBytes === budget.limit ? expectedBytes : batch.documents.length;
     budget.give(expectedBytes - held);
     planNext(reader, batch);
+    // The pieces that the driver has put the reply together of.
+    letGo(batch.documents.length);
     return { ...batch, held };
   } catch (error) {
     if (error instanceof SourceError && error.code === "CONNECTION_LOST") reader.openCursor = 0n;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { WORKER_NODE_FLAGS } from "../../../lambda/engine/model/worker-flags.ts";
+import { WORKER_ALLOCATOR, WORKER_NODE_FLAGS } from "../../../lambda/engine/model/worker-flags.ts";
 import type { Opening } from "./sessions.ts";
 import type { Place } from "./world.ts";
 
@@ -42,12 +42,8 @@ export async function measureMemory(openings: Readonly<Record<Place, Opening>>):
 }
 
 async function runProbe(act: "dump" | "restore", folder: string, opening: Opening): Promise<number> {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...WORKER_NODE_FLAGS,
-    PROBE,
-    act,
-    folder,
-    JSON.stringify(opening),
-  ]);
+  const command = [...WORKER_NODE_FLAGS, PROBE, act, folder, JSON.stringify(opening)];
+  const env = { ...process.env, ...WORKER_ALLOCATOR };
+  const { stdout } = await promisify(execFile)(process.execPath, command, { env });
   return (JSON.parse(stdout) as { peakBytes: number }).peakBytes;
 }

@@ -1,6 +1,7 @@
 import { BSON } from "mongodb";
 import { describe, expect, it } from "vitest";
 import { ByteBudget } from "../../../lambda/engine/mongodb/byte-budget.ts";
+import { piecesOf } from "../../../lambda/engine/mongodb/large-documents.ts";
 import { splitDocuments } from "../../../lambda/engine/mongodb/split-documents.ts";
 import type { RestoreItem } from "../../../lambda/engine/sources/source.ts";
 
@@ -33,6 +34,22 @@ async function roomBeside(whole: Buffer): Promise<{ room: boolean[]; bytes: Buff
   }
   return { room, bytes: Buffer.concat(pieces), isWholeAgain: budget.tryTake(LIMIT_BYTES) };
 }
+
+describe("a large document in a dump", () => {
+  it("is handed on as copies of pieces, which together are its bytes", () => {
+    const documents = make(9 * MB);
+    const pieces = [...piecesOf({ documents, ends: [documents.length] })];
+    expect(pieces.every((piece) => piece.length <= MB && piece.buffer !== documents.buffer)).toBe(true);
+    expect(Buffer.concat(pieces).equals(documents)).toBe(true);
+  });
+
+  it("is as it is where it is none, and nothing where there is none", () => {
+    const documents = make(700_000, 700_000);
+    const ends = [documents.length / 2, documents.length];
+    expect([...piecesOf({ documents, ends })]).toEqual([documents]);
+    expect([...piecesOf({ documents: Buffer.alloc(0), ends: [] })]).toEqual([]);
+  });
+});
 
 describe("a large document in a restore", () => {
   it("has the budget for itself, and gives back all of it", async () => {
