@@ -6,7 +6,7 @@ import { describeFailure } from "./report/failure.ts";
 import { renderPage } from "./report/page.ts";
 import { type Findings, findFaults, type Report, type StepResult } from "./report/report.ts";
 import { renderTable } from "./report/table.ts";
-import { coreSteps } from "./scenario/core.ts";
+import { allSteps, coreSteps } from "./scenario/core.ts";
 import { runScenario } from "./scenario/run.ts";
 import { makeWorld, type World } from "./world/world.ts";
 
@@ -21,6 +21,7 @@ interface Options {
   readonly seed: number;
   readonly keep: boolean;
   readonly json: boolean;
+  readonly all: boolean;
 }
 
 function readOptions(): Options {
@@ -37,7 +38,7 @@ function readOptions(): Options {
       "print report.json instead of the table; progress goes to stderr (npm --silent run rehearse leaves npm's own lines out)",
       false,
     )
-    .option("--all", "everything there is; today the same as the core", false)
+    .option("--all", "also the other runbooks: a call of people, a thaw of an archive", false)
     .addHelpText(
       "after",
       `\nThe page of results is ${join("rehearsal", "out", "report.html")}. Exit code 0 only if all of it held.`,
@@ -50,10 +51,14 @@ function parseSeed(text: string): number {
   throw new InvalidArgumentError("Expected a whole number.");
 }
 
+function stepsOf({ all }: Options) {
+  return all ? allSteps : coreSteps;
+}
+
 function makeReport(options: Options, startedAt: Date, steps: StepResult[], findings: Findings) {
   const faults = findFaults(
     steps,
-    coreSteps.map((step) => step.name),
+    stepsOf(options).map((step) => step.name),
     findings,
   );
   const report: Report = {
@@ -83,7 +88,11 @@ async function main(): Promise<void> {
   const startedAt = new Date();
   const world = makeWorld({ size: SIZES[options.size], seed: options.seed, signal: stop.signal });
   try {
-    const results = await runScenario(coreSteps, world, options.json ? process.stderr : process.stdout);
+    const results = await runScenario(
+      stepsOf(options),
+      world,
+      options.json ? process.stderr : process.stdout,
+    );
     if (stop.signal.reason instanceof Interruption) throw stop.signal.reason;
     const { report, faults } = makeReport(options, startedAt, results, world.findings);
     await writeReport(report, faults);

@@ -10,6 +10,7 @@ import {
   runbookRecovers,
   sliceHoldsLoss,
 } from "./recovery-steps.ts";
+import { archiveIsThawed, escalationIsTakenOver } from "./runbook-steps.ts";
 import type { Step } from "./step.ts";
 import { companyIsBusy, estateIsDeployed, worldStarts } from "./world-steps.ts";
 
@@ -32,3 +33,6 @@ export const coreSteps: readonly Step<World>[] = [
   redisComesBack,
   fileComesBack,
 ];
+
+/** What `--all` adds: the other runbooks, each on the machines that were deployed. */
+export const allSteps: readonly Step<World>[] = [...coreSteps, escalationIsTakenOver, archiveIsThawed];

@@ -36,7 +36,7 @@ export async function listExecutions(sfn: SFNClient, machineArn: string): Promis
 }
 
 /** Waits for the end of an execution, whatever it is. */
-function waitForEnd(
+export function waitForEnd(
   sfn: SFNClient,
   executionArn: string,
   timeoutSeconds: number,
@@ -57,7 +57,16 @@ export async function runRunbook(
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<DescribeExecutionOutput> {
+  return waitForEnd(sfn, await startRunbook(sfn, machineArn, input), timeoutSeconds, signal);
+}
+
+/** Starts a runbook as an operator does in the console; answers the ARN of its execution. */
+export async function startRunbook(
+  sfn: SFNClient,
+  machineArn: string,
+  input: Readonly<Record<string, unknown>>,
+): Promise<string> {
   const command = new StartExecutionCommand({ stateMachineArn: machineArn, input: JSON.stringify(input) });
   const { executionArn = "" } = await sfn.send(command);
-  return waitForEnd(sfn, executionArn, timeoutSeconds, signal);
+  return executionArn;
 }

@@ -1,16 +1,10 @@
 import { createHash } from "node:crypto";
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  ListObjectVersionsCommand,
-  PutObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListObjectVersionsCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { World } from "../world/world.ts";
 import { runRunbook, waitFor } from "./executions.ts";
+import { manifestKey, plantCopy, readVersion } from "./plant.ts";
 import type { ManifestRecord } from "./records.ts";
 import { demand, type Step } from "./step.ts";
-import { readRecords } from "./vault-records.ts";
 
 const REPLICATION_WAIT_SECONDS = 30;
 const ALERT_WAIT_SECONDS = 60;
@@ -109,66 +103,22 @@ export const corruptionRaisesOneAlert: Step<World> = {
   },
 };
 
-/** A copy of the first backup under a new id in which one bit of one artifact is flipped; its digests are the old ones. */
-async function plantRottenBackup(world: World): Promise<ManifestRecord> {
-  const { s3 } = world.get("clients");
-  const bucket = world.get("estate").vaultBucket;
-  const first = world.get("firstBackup");
-  const backupId = first.backupId.replace(/-.*$/, "-r0ttenbyte");
-  const largest = first.artifacts.reduce((one, other) => (other.storedBytes > one.storedBytes ? other : one));
-  const bytes = await readVersion(s3, bucket, largest.key, largest.versionId);
+/** A copy of the first backup in which one bit of its largest artifact is flipped. */
+function plantRottenBackup(world: World): Promise<ManifestRecord> {
+  const { artifacts } = world.get("firstBackup");
+  const largest = artifacts.reduce((one, other) => (other.storedBytes > one.storedBytes ? other : one));
+  return plantCopy(world, "r0ttenbyte", (artifact) =>
+    artifact === largest ? { change: flipMiddle } : undefined,
+  );
+}
+
+function flipMiddle(bytes: Uint8Array): void {
   const middle = bytes.length >> 1;
   bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-  const key = largest.key.replace(first.backupId, backupId);
-  const { VersionId: versionId = "" } = await s3.send(
-    new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes }),
-  );
-  const artifacts = first.artifacts.map((one) => (one === largest ? { ...one, key, versionId } : one));
-  const rotten = { ...first, backupId, artifacts };
-  await putJson(s3, bucket, manifestKey(rotten), rotten);
-  for (const prefix of ["verifications", "drills"]) await copyRecords(world, prefix, first, backupId);
-  return rotten;
-}
-
-async function copyRecords(
-  world: World,
-  prefix: string,
-  first: ManifestRecord,
-  backupId: string,
-): Promise<void> {
-  const { s3 } = world.get("clients");
-  const bucket = world.get("estate").vaultBucket;
-  const records = await readRecords(
-    s3,
-    bucket,
-    `${prefix}/${first.cadence}/${first.source}/${first.backupId}/`,
-  );
-  for (const { key, record } of records) {
-    const copy = JSON.parse(JSON.stringify(record).replaceAll(first.backupId, backupId));
-    await putJson(s3, bucket, key.replace(first.backupId, backupId), copy);
-  }
-}
-
-async function putJson(s3: S3Client, bucket: string, key: string, value: unknown): Promise<void> {
-  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: JSON.stringify(value) }));
-}
-
-async function readVersion(
-  s3: S3Client,
-  bucket: string,
-  key: string,
-  versionId: string,
-): Promise<Uint8Array> {
-  const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId }));
-  return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
 }
 
 async function readObject(s3: S3Client, bucket: string, key: string): Promise<Uint8Array | undefined> {
   const versions = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key }));
   const version = versions.Versions?.find((one) => one.Key === key);
   return version?.VersionId === undefined ? undefined : readVersion(s3, bucket, key, version.VersionId);
-}
-
-function manifestKey({ cadence, source, backupId }: ManifestRecord): string {
-  return `manifests/${cadence}/${source}/${backupId}.json`;
 }

@@ -1,12 +1,15 @@
 import type { Deployment } from "../aws/deploy.ts";
 
+type MachineName = "backup" | "recover" | "escalate" | "thaw-archive";
+
 /** What the deployed stacks say of themselves, by their outputs. */
 export interface DeployedEstate {
   readonly vaultBucket: string;
   readonly replicaBucket: string;
   readonly alertTopicArn: string;
   readonly clusterArn: string;
-  readonly machines: { readonly backup: string; readonly recover: string };
+  /** ARNs by the last part of their names. */
+  readonly machines: Readonly<Record<MachineName, string>>;
 }
 
 /** Reads the outputs of every stack of a deployment; throws when one is missing. */
@@ -25,6 +28,11 @@ export function readEstate({ stacks }: Deployment): DeployedEstate {
     replicaBucket: need("ReplicaBucketName"),
     alertTopicArn: need("AlertTopicArn"),
     clusterArn: need("ClusterArn"),
-    machines: { backup: need("BackupMachineArn"), recover: need("RecoverMachineArn") },
+    machines: {
+      backup: need("BackupMachineArn"),
+      recover: need("RecoverMachineArn"),
+      escalate: need("EscalateMachineArn"),
+      "thaw-archive": need("ThawArchiveMachineArn"),
+    },
   };
 }

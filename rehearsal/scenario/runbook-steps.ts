@@ -1,0 +1,68 @@
+import type { World } from "../world/world.ts";
+import { runRunbook, startRunbook, waitFor, waitForEnd } from "./executions.ts";
+import { plantCopy } from "./plant.ts";
+import { demand, type Step } from "./step.ts";
+
+const CALL_WAIT_SECONDS = 60;
+/** The local AWS thaws in seconds, and no event is waited for longer than half an hour. */
+const THAW_SECONDS = 120;
+const PLAN_SECONDS = 120;
+const ABOUT = "rehearsal: the restore of 02:00 hangs, and the app is stopped";
+
+/** An operator calls for help; the first level is told, and takes it over by the command of its message. */
+export const escalationIsTakenOver: Step<World> = {
+  name: "A call reaches the first level, which takes it over; nobody else is called",
+  run: async (world) => {
+    const { sfn } = world.get("clients");
+    const { escalate } = world.get("estate").machines;
+    const executionArn = await startRunbook(sfn, escalate, { about: ABOUT });
+    const runId = executionArn.split(":").at(-1) ?? "";
+    const called = async () => {
+      await world.get("alerts").receive();
+      return world.get("alerts").of(runId)[0];
+    };
+    const message = await waitFor("the call of L1", CALL_WAIT_SECONDS, called, world.options.signal);
+    demand(JSON.stringify(message).includes(ABOUT), `the call does not say why: ${JSON.stringify(message)}`);
+    await world.runCli(["run", "escalate", "--acknowledge", runId, "--by", "Omar", "--wait"]);
+    const { signal } = world.options;
+    const { status, output = "{}" } = await waitForEnd(sfn, executionArn, CALL_WAIT_SECONDS, signal);
+    demand(status === "SUCCEEDED", `the escalation ended ${status}`);
+    await world.get("alerts").receive();
+    demand(world.get("alerts").of(runId).length === 1, "more than one level was called");
+    return JSON.parse(output);
+  },
+};
+
+/** A backup that lifecycle has moved to Glacier is planned, thawed, and handed to `recover`. */
+export const archiveIsThawed: Step<World> = {
+  name: "A backup in Glacier is thawed, by the event of its last object, and handed to the runbook recover",
+  run: async (world, say) => {
+    const { sfn } = world.get("clients");
+    const { machines } = world.get("estate");
+    const { signal } = world.options;
+    const cold = await plantCopy(world, "c0ldarchive", () => ({ storageClass: "GLACIER" }));
+    const asked = { source: cold.source, backupId: cold.backupId };
+    const planned = await runRunbook(sfn, machines["thaw-archive"], asked, PLAN_SECONDS, signal);
+    demand(planned.status === "SUCCEEDED", `the plan ended ${planned.status}: ${planned.cause}`);
+    const refused = await runRunbook(
+      sfn,
+      machines.recover,
+      { ...asked, mode: "execute" },
+      PLAN_SECONDS,
+      signal,
+    );
+    demand(
+      refused.cause?.includes("Glacier"),
+      `recover from the archive ended ${refused.status}: ${refused.cause}`,
+    );
+    say("waiting for Glacier");
+    const execute = { ...asked, mode: "execute" };
+    const thawed = await runRunbook(sfn, machines["thaw-archive"], execute, THAW_SECONDS, signal);
+    demand(thawed.status === "SUCCEEDED", `the thaw ended ${thawed.status}: ${thawed.error} ${thawed.cause}`);
+    const { recovery } = JSON.parse(thawed.output ?? "{}") as { recovery: string };
+    const plan = await waitForEnd(sfn, recovery, PLAN_SECONDS, signal);
+    demand(plan.status === "SUCCEEDED", `the recovery's plan ended ${plan.status}: ${plan.cause}`);
+    demand(plan.output?.includes(cold.backupId), `it plans something else: ${plan.output}`);
+    return { plan: JSON.parse(planned.output ?? "{}"), recovery };
+  },
+};
