@@ -17,18 +17,6 @@ const MODULE_BANNER = [
   "const __filename = import.meta.filename;",
 ].join(" ");
 
-const TUNNEL_THREAD = "lambda/engine/host/tunnel-thread.ts";
-const COMMON = {
-  bundle: true,
-  platform: "node",
-  target: "node24",
-  minify: false,
-  legalComments: "none",
-  logLevel: "warning",
-  // Native add-ons that ssh2 and mongodb try to load and do without.
-  external: ["cpu-features", "*.node"],
-} as const satisfies BuildOptions;
-
 /**
  * Builds the handlers and the worker into `outFolder`. The resolved estate travels inside as the text
  * `process.env.ESTATE_CONFIG`; it holds no secret. The same input gives the same bytes.
@@ -36,38 +24,28 @@ const COMMON = {
 export function bundleWorkers(estate: Estate, projectFolder: string, outFolder: string): Bundle {
   const handlersFile = join(outFolder, "handlers", "index.mjs");
   const workerFile = join(outFolder, "worker", "worker.mjs");
-  const texts = { ESTATE_CONFIG: JSON.stringify(estate), TUNNEL_THREAD: bundleTunnelThread(projectFolder) };
-  build(texts, projectFolder, "lambda/handlers/index.ts", handlersFile);
-  build(texts, projectFolder, "lambda/worker.ts", workerFile);
+  build(estate, projectFolder, "lambda/handlers/index.ts", handlersFile);
+  build(estate, projectFolder, "lambda/worker.ts", workerFile);
   return { handlersFolder: dirname(handlersFile), workerFile };
 }
 
-/** Texts that travel inside a bundle, in the place of the expression `process.env.<name>`. */
-type Texts = Readonly<Record<string, string>>;
-
-function build(texts: Texts, projectFolder: string, entry: string, outfile: string): void {
+function build(estate: Estate, projectFolder: string, entry: string, outfile: string): void {
   mkdirSync(dirname(outfile), { recursive: true });
-  buildSync({
-    ...COMMON,
-    format: "esm",
-    banner: { js: MODULE_BANNER },
-    define: Object.fromEntries(
-      Object.entries(texts).map(([name, text]) => [`process.env.${name}`, JSON.stringify(text)]),
-    ),
-    absWorkingDir: projectFolder,
-    entryPoints: [entry],
-    outfile,
-  });
+  buildSync({ ...buildOptions(estate), absWorkingDir: projectFolder, entryPoints: [entry], outfile });
 }
 
-/** The thread of the tunnels as one text, in CommonJS: a worker is one file, and what starts from a text is no module. */
-export function bundleTunnelThread(projectFolder: string): string {
-  const { outputFiles } = buildSync({
-    ...COMMON,
-    format: "cjs",
-    absWorkingDir: projectFolder,
-    entryPoints: [TUNNEL_THREAD],
-    write: false,
-  });
-  return outputFiles[0]?.text ?? "";
+function buildOptions(estate: Estate): BuildOptions {
+  return {
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minify: false,
+    legalComments: "none",
+    logLevel: "warning",
+    banner: { js: MODULE_BANNER },
+    // Native add-ons that ssh2 and mongodb try to load and do without.
+    external: ["cpu-features", "*.node"],
+    define: { "process.env.ESTATE_CONFIG": JSON.stringify(JSON.stringify(estate)) },
+  };
 }

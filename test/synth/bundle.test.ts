@@ -18,8 +18,6 @@ function makeProject(): string {
   mkdirSync(join(folder, "lambda/handlers"), { recursive: true });
   writeFileSync(join(folder, "lambda/handlers/index.ts"), ENTRY);
   writeFileSync(join(folder, "lambda/worker.ts"), ENTRY);
-  mkdirSync(join(folder, "lambda/engine/host"), { recursive: true });
-  writeFileSync(join(folder, "lambda/engine/host/tunnel-thread.ts"), "export {};");
   return folder;
 }
 

@@ -1,4 +1,3 @@
-import { throwIfAborted } from "../model/errors.ts";
 import type { EstateHost } from "../model/estate.ts";
 import type { Random } from "../model/ids.ts";
 import { connect, nameOfHost } from "./connect.ts";
@@ -11,46 +10,37 @@ import { runCommand } from "./run-command.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 import { SftpFileSystem } from "./sftp-file-system.ts";
 import { SshConnection } from "./ssh-connection.ts";
-import { ThreadedTunnels } from "./threaded-tunnels.ts";
+import { openTunnel } from "./tunnel.ts";
 
 /**
  * The host by SSH with a pinned key. Connects at the first need, so a host whose sources are all direct is
- * never called. Tunnels have a connection of their own, in a thread of its own; the loss of one is the loss of both. Aborting `signal` ends the connection and everything that goes through it.
+ * never called. Aborting `signal` ends the connection and everything that goes through it.
  *
  * What it returns throws `SourceError` HOST_KEY_CHANGED, AUTH_FAILED, UNREACHABLE, CONNECTION_LOST,
  * COMMAND_FAILED, TIMED_OUT, and `Cancelled`. A lost connection is not opened again: open a new host.
  */
 export async function openHost(host: EstateHost, privateKey: string, signal: AbortSignal): Promise<Host> {
-  const connectOnce = async () => {
+  return new SshHost(async () => {
     const client = await connect(host, privateKey, signal);
     return new SshConnection(client, nameOfHost(host), signal);
-  };
-  const startThread = () => new ThreadedTunnels(host, privateKey, signal);
-  return new SshHost(connectOnce, startThread, signal);
+  }, signal);
 }
 
 class SshHost implements Host {
   readonly #connect: () => Promise<SshConnection>;
-  readonly #startThread: () => ThreadedTunnels;
   readonly #signal: AbortSignal;
-  readonly #listeners: AsyncDisposable[] = [];
+  readonly #listeners: Reached[] = [];
   #connection: Promise<SshConnection> | undefined;
-  #tunnels: ThreadedTunnels | undefined;
 
-  constructor(
-    connectOnce: () => Promise<SshConnection>,
-    startThread: () => ThreadedTunnels,
-    signal: AbortSignal,
-  ) {
+  constructor(connectOnce: () => Promise<SshConnection>, signal: AbortSignal) {
     this.#connect = connectOnce;
-    this.#startThread = startThread;
     this.#signal = signal;
   }
 
   async reach(reach: Reach): Promise<Reached> {
     if (reach.via === "direct") return reachDirectly(reach.host, reach.port);
     const host = reach.via === "ssh" ? reach.host : await this.#findContainer(reach.container);
-    const tunnel = await this.#openTunnel(host, reach.port);
+    const tunnel = await openTunnel(await this.#connected(), host, reach.port);
     this.#listeners.push(tunnel);
     return tunnel;
   }
@@ -71,20 +61,11 @@ class SshHost implements Host {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()));
-    await this.#tunnels?.[Symbol.asyncDispose]();
     const connection = await this.#connection?.catch(() => undefined);
     await connection?.[Symbol.asyncDispose]();
   }
 
-  async #openTunnel(host: string, port: number): Promise<Reached> {
-    (await this.#connection)?.lost.throwIfAborted();
-    throwIfAborted(this.#signal);
-    this.#tunnels ??= this.#startThread();
-    return this.#tunnels.open(host, port);
-  }
-
-  async #connected(): Promise<SshConnection> {
-    this.#tunnels?.lost.throwIfAborted();
+  #connected(): Promise<SshConnection> {
     this.#connection ??= this.#connect();
     return this.#connection;
   }
