@@ -7,7 +7,9 @@ import { type ExportOptions, exportToFile } from "./export.ts";
 import { formatJson } from "./format.ts";
 import { type ImportOptions, importExternal } from "./import.ts";
 import { listBackups } from "./list.ts";
+import { type RecoveryOrderOptions, showRecoveryOrder } from "./recovery-order.ts";
 import { runCommand } from "./run-command.ts";
+import { listSets } from "./sets.ts";
 import { showBackup } from "./show.ts";
 import { showStatus } from "./status.ts";
 import { validateEstate } from "./validate.ts";
@@ -36,6 +38,8 @@ export function makeProgram(world: CliWorld): Command {
     statusCommand(world),
     listCommand(world),
     showCommand(world),
+    setsCommand(world),
+    recoveryOrderCommand(world),
     downloadCommand(world),
     importCommand(world),
     exportCommand(world),
@@ -91,6 +95,40 @@ function showCommand(world: CliWorld): Command {
     .option("--json", "manifest and records as JSON")
     .action((backupId: string, options) => showBackup(backupId, options, world))
     .addHelpText("after", example("show 20261123T020004123Z-7k2m9qx4ta"));
+}
+
+function setsCommand(world: CliWorld): Command {
+  return withVault(new Command("sets"))
+    .description(
+      "The backup sets in the vault, newest first: what belongs together, and how far apart in time.",
+    )
+    .option("--limit <number>", "so many newest of each cadence", parseCount, LISTED_DEFAULT)
+    .option("--json", "as JSON")
+    .action((options) => listSets(options, world))
+    .addHelpText("after", example("sets --limit 5"));
+}
+
+function recoveryOrderCommand(world: CliWorld): Command {
+  return withVault(new Command("recovery-order"))
+    .description(
+      "The set that a complete recovery takes, the newest whose every source is verified, and the commands in their order.",
+    )
+    .argument("[setId]", "this set instead of the newest")
+    .option("--at <time>", "the newest that holds nothing later", parseMoment)
+    .option("--without <source...>", "do without these sources, such as one that failed in the set")
+    .option("--config <estate.yaml>", "take the sources from it; without it, all of the vault")
+    .option("--json", "as JSON")
+    .action((setId: string | undefined, options: RecoveryOrderOptions) =>
+      showRecoveryOrder(setId, options, world),
+    )
+    .addHelpText(
+      "after",
+      example(
+        "recovery-order --config estate.yaml",
+        "recovery-order --at 2026-11-23T02:30:00Z --without uploads",
+      ),
+    )
+    .addHelpText("after", "\nIt changes nothing, and needs no more than to read the vault.");
 }
 
 function downloadCommand(world: CliWorld): Command {

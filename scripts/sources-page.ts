@@ -23,12 +23,13 @@ function renderTable(kinds: readonly Described[]): string {
     `[\`${kind}\`](#${kind})`,
     description.title,
     needs.compute,
+    needs.stage,
     drillOf(needs.drill),
     needs.keepsLog ? "yes" : "no",
     source.readExternal === undefined ? "no" : "yes",
     source.writeExternal === undefined ? "artifacts only" : "one file",
   ]);
-  const head = ["kind", "what", "runs on", "drill", "slices", "import", "export"];
+  const head = ["kind", "what", "runs on", "restored with", "drill", "slices", "import", "export"];
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 

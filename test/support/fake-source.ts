@@ -54,6 +54,7 @@ export function fakeSource(servers: ReadonlyMap<string, FakeServer>): Source {
     config: configSchema,
     needs: {
       compute: "lambda",
+      stage: "databases",
       keepsLog: true,
       drill: { image: "fake", majors: ["7"], port: 1, command: [] },
     },

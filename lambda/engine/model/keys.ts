@@ -7,6 +7,7 @@ export const keys = {
   manifests: (cadence: Cadence, source: string) => `manifests/${cadence}/${source}/`,
   manifest: (cadence: Cadence, source: string, backupId: string) =>
     `manifests/${cadence}/${source}/${backupId}.json`,
+  sets: (cadence: Cadence) => `sets/${cadence}/`,
   set: (cadence: Cadence, setId: string) => `sets/${cadence}/${setId}.json`,
   verifications: (cadence: Cadence, source: string) => `verifications/${cadence}/${source}/`,
   verification: (cadence: Cadence, source: string, backupId: string, recordId: string) =>

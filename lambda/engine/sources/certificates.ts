@@ -27,7 +27,12 @@ export const certificates: Source<CertificatesConfig> = {
     ],
   },
   config: certificatesConfigSchema,
-  needs: { compute: "lambda", keepsLog: false, drill: { majors: [MAJOR], diskGiBOf: () => DRILL_DISK_GIB } },
+  needs: {
+    compute: "lambda",
+    stage: "configuration",
+    keepsLog: false,
+    drill: { majors: [MAJOR], diskGiBOf: () => DRILL_DISK_GIB },
+  },
   open,
   validUntil: ({ versions: { notAfter } }) => (notAfter === undefined ? undefined : new Date(notAfter)),
   drillConfig: () => {

@@ -30,6 +30,7 @@ export const files: Source<FilesConfig> = {
   config: filesConfigSchema,
   needs: {
     compute: "fargate",
+    stage: "files",
     keepsLog: false,
     reuse: { rereads: INDEX_PREFIX },
     drill: { majors: [VERSIONS.major], diskGiBOf: (config) => filesConfigSchema.parse(config).drillDiskGiB },

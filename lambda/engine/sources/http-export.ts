@@ -19,7 +19,7 @@ export const httpExport: Source<HttpExportConfig> = {
     ],
   },
   config: httpExportConfigSchema,
-  needs: { compute: "lambda", keepsLog: false, drill: "none" },
+  needs: { compute: "lambda", stage: "application", keepsLog: false, drill: "none" },
   open,
   drillConfig: () => {
     throw new Error("exports have no drill server");

@@ -26,6 +26,7 @@ export const mongodb: Source<MongodbConfig> = {
   config: mongodbConfigSchema,
   needs: {
     compute: "fargate",
+    stage: "databases",
     keepsLog: true,
     reuse: { only: "without-log" },
     drill: {

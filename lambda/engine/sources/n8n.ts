@@ -27,6 +27,7 @@ export const n8n: Source<N8nConfig> = {
   config: n8nConfigSchema,
   needs: {
     compute: "fargate",
+    stage: "files",
     keepsLog: false,
     drill: {
       majors: [VERSIONS.major],

@@ -58,6 +58,7 @@ export const qdrant: Source<QdrantConfig> = {
   config: qdrantConfigSchema,
   needs: {
     compute: "fargate",
+    stage: "databases",
     keepsLog: false,
     drill: { image: "docker.io/qdrant/qdrant", majors: LINES, port: 6333, command: ["./entrypoint.sh"] },
   },

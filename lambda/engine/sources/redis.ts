@@ -87,6 +87,7 @@ export const redis: Source<RedisConfig> = {
   config: redisConfigSchema,
   needs: {
     compute: "fargate",
+    stage: "databases",
     keepsLog: false,
     drill: {
       image: "redis",

@@ -4,8 +4,10 @@ import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Clock, Random } from "../model/ids.ts";
 import type { Artifact, DestructiveCommand, EndState, Manifest, Position } from "../model/manifest.ts";
 import type { DumpScope, RestoreScope } from "../model/scope.ts";
+import type { SourceNeeds } from "./needs.ts";
 import type { Scopes } from "./scopes.ts";
 
+export type { DrillServer, SourceNeeds } from "./needs.ts";
 export type { ScopedRestore, Scopes } from "./scopes.ts";
 
 /** Facts of a source that are cheap and read-only to ask for. */
@@ -218,25 +220,6 @@ export interface Context {
   progress(event: Progress): void;
 }
 
-/** The isolated server that a drill restores into: a sidecar of the drill's task. */
-export interface DrillServer {
-  readonly image: string;
-  /** Image tags by the source's major version. */
-  readonly majors: readonly string[];
-  readonly port: number;
-  readonly command: readonly string[];
-}
-
-/** A drill restores into an empty folder on the disk of its own task: there is no server. */
-export interface DrillFolder {
-  /** `versions.major` of the backups that it takes. */
-  readonly majors: readonly string[];
-  /** GiB of disk that the task has. */
-  diskGiBOf(config: unknown): number;
-  /** Names or ARNs of secrets without which nothing could be proven; a drill may read no others. */
-  secretsOf?(config: unknown): readonly string[];
-}
-
 /** What a session is opened for: `read` to dump, `write` to restore and to compare what was restored. */
 export type Purpose = "read" | "write";
 
@@ -246,18 +229,6 @@ export interface SourceDescription {
   readonly title: string;
   readonly covers: readonly string[];
   readonly leavesOut: readonly string[];
-}
-
-export interface SourceNeeds {
-  readonly compute: "lambda" | "fargate";
-  readonly drill: DrillServer | DrillFolder | "none";
-  /**
-   * Dumps take over artifacts of an earlier backup. `rereads` begins the names of those that the next dump reads
-   * again; the writer may read no other data. `only`: where the server keeps no log, from which changes could be told.
-   */
-  readonly reuse?: { readonly rereads?: string; readonly only?: "without-log" };
-  /** Sessions may have `changes`; without it, no slices are scheduled. */
-  readonly keepsLog: boolean;
 }
 
 /** One kind of source: one file in this folder and one line in `registry.ts`. */
