@@ -55,7 +55,7 @@ async function startHostRedis(...extra: string[]): Promise<HostRedis> {
     ...{ folder, client },
     async restore(changes = {}, guard = "replace", dump = taken) {
       await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
-      const reach = { via: "direct", host: "127.0.0.1", port };
+      const reach = { via: "ssh", host: "127.0.0.1", port };
       const config = redis.config.parse({ reach, recoverByFile: { folder, stop, start, ...changes } });
       await using session = await redis.open(config, { ...makeContext(NEVER), host }, "write");
       await restoreDump(session, dump, guard);
