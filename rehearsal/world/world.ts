@@ -72,7 +72,8 @@ export function makeWorld(options: WorldOptions): World {
     },
     get,
     onClose: (end) => void ends.push(end),
-    runCli: (args) => runCli([...args, "--vault-bucket", get("estate").vaultBucket], get("aws").env),
+    runCli: (args) =>
+      runCli(args, { ...get("aws").env, BACKUP_ESTATE_VAULT_BUCKET: get("estate").vaultBucket }),
     describe: () => describeWorld(parts),
     close: async () => {
       for (const end of ends.toReversed()) await end().catch((error: unknown) => console.error(error));
