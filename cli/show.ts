@@ -1,5 +1,10 @@
+import type { BackupSet } from "../lambda/engine/model/backup-set.ts";
 import { type Backup, judgeBackup } from "../lambda/engine/model/catalog.ts";
+import { IntegrityError } from "../lambda/engine/model/errors.ts";
+import { findSet } from "../lambda/engine/vault/set-reader.ts";
+import type { Vault } from "../lambda/engine/vault/vault.ts";
 import { requireBackup, summarize } from "./backups.ts";
+import { EXIT } from "./exit-codes.ts";
 import { formatBytes, formatJson, formatSeconds, formatTable } from "./format.ts";
 import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
 
@@ -14,10 +19,27 @@ export async function showBackup(backupId: string, options: ShowOptions, world: 
   const vault = await openVault(world, options);
   const backup = await requireBackup(vault, backupId, world.signal);
   if (options.json) return world.print(formatJson({ standing: judgeBackup(backup), ...backup }));
-  world.print(describe(backup, world.now()));
+  const set = await findSetOf(backup, vault, world);
+  world.print(describe(backup, set, world.now()));
 }
 
-function describe(backup: Backup, now: Date): string {
+/** The backup can be good where the record of its set is not: that is told, and the backup is still shown. */
+async function findSetOf(
+  { manifest }: Backup,
+  vault: Vault,
+  world: CliWorld,
+): Promise<BackupSet | undefined> {
+  try {
+    return await findSet(vault, manifest.setId, world.signal);
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error;
+    world.tell(error.message);
+    world.exitWith(EXIT.notIntact);
+    return undefined;
+  }
+}
+
+function describe(backup: Backup, set: BackupSet | undefined, now: Date): string {
   const { manifest } = backup;
   const summary = summarize(backup, now);
   const facts = formatTable(
@@ -36,12 +58,18 @@ function describe(backup: Backup, now: Date): string {
       ["Locked until", manifest.lockedUntil],
       ["Expires", manifest.expiresAt],
       ["Set, slot", `${manifest.setId}, ${manifest.slot}`],
+      ...(set ? [["Set's skew", describeSkew(set)]] : []),
       ...Object.entries(manifest.versions).map(([name, version]) => [name, version]),
     ],
   );
   const notes = (manifest.notes ?? []).map((note) => `Note: ${note}`);
   const parts = [facts, ...(notes.length > 0 ? [notes.join("\n")] : [])];
   return [...parts, describeProofs(backup), describeContent(backup)].join("\n\n");
+}
+
+function describeSkew({ record: { backups, skewSeconds, state } }: BackupSet): string {
+  const count = backups.length === 1 ? "1 backup" : `${backups.length} backups`;
+  return `${formatSeconds(skewSeconds)} between ${count}, ${state}`;
 }
 
 function describeProofs({ verifications, drills }: Backup): string {

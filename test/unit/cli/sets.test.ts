@@ -142,6 +142,18 @@ describe("sets", () => {
     expect(told).toContain(keys.set("hourly", setIdOf(2)));
   });
 
+  it("stand on the page of each of their backups, and are left out there where they have no record", async () => {
+    await storeSet(1, { failed: ["redis"] });
+    const shown = (await run("show", backupIdOf(1, "mongodb"))).printed;
+    expect(shown).toMatch(/Set's skew +20 s between 4 backups, incomplete/);
+    await storeBackup(2, "mongodb", {});
+    expect((await run("show", backupIdOf(2, "mongodb"))).printed).not.toContain("skew");
+    await vault.commit(keys.set("hourly", setIdOf(2)), Buffer.from("{}"), put);
+    const broken = await run("show", backupIdOf(2, "mongodb"));
+    expect(broken).toMatchObject({ exitCode: 4, told: expect.stringContaining(setIdOf(2)) });
+    expect(broken.printed).toContain(backupIdOf(2, "mongodb"));
+  });
+
   it("are none in an empty vault, and at most as many of a cadence as asked for", async () => {
     expect((await run("sets")).printed).toBe("The vault holds no set.");
     await storeSet(1);
