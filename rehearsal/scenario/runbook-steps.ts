@@ -40,7 +40,7 @@ export const archiveIsThawed: Step<World> = {
     const { sfn } = world.get("clients");
     const { machines } = world.get("estate");
     const { signal } = world.options;
-    const cold = await plantCopy(world, "c0ldarchive", () => ({ storageClass: "GLACIER" }));
+    const cold = await plantCopy(world, "fr0zenbyte", () => ({ storageClass: "GLACIER" }));
     const asked = { source: cold.source, backupId: cold.backupId };
     const planned = await runRunbook(sfn, machines["thaw-archive"], asked, PLAN_SECONDS, signal);
     demand(planned.status === "SUCCEEDED", `the plan ended ${planned.status}: ${planned.cause}`);
