@@ -31,6 +31,16 @@ describe("the people of an estate", () => {
   });
 });
 
+test("of the machines only thaw-archive may start another one, and that is recover", () => {
+  const starting = propertiesOf(runbooks, "AWS::IAM::Policy").filter(
+    (policy) =>
+      JSON.stringify(policy).includes("states:StartExecution") &&
+      !/^(Operator|Approver)/.test(String(policy.PolicyName)),
+  );
+  expect(starting.map(({ PolicyName }) => PolicyName)).toEqual([expect.stringMatching(/^ThawArchive/)]);
+  expect(JSON.stringify(statementsOf(runbooks, "ThawArchiveGrants"))).toMatch(/:stateMachine:demo-recover"/);
+});
+
 describe("the machines wait", () => {
   const app = (timeoutSeconds: number) => ({
     stopCommand: "a",

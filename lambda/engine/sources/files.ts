@@ -24,6 +24,7 @@ export const files: Source<FilesConfig> = {
       "sockets, pipes and devices: listed and reported",
       "extended attributes, ACLs, and times finer than a second: SFTP does not tell them",
       "hard links come back as files of their own",
+      "secrets: digests and sizes in a manifest, which more people may read than the data, let them guess what a short file such as `.env` holds",
       "a change that keeps size and time is seen when the pack is stored again, at the latest after `fullEvery`",
     ],
   },
