@@ -48,7 +48,7 @@ interface FileNames {
  * is loaded. A server that keeps an append-only file starts from that and never looks at the RDB, so it gets the RDB as
  * one, which every Redis from 4 on reads as its beginning; what it had is taken away once the new server runs.
  *
- * Until the server has stopped nothing is changed. Throws `SourceError`; COMMAND_FAILED for a command of the host.
+ * Until the server has stopped nothing is changed; where a file cannot be put in its place, it is started again. Throws `SourceError`; COMMAND_FAILED for a command of the host.
  */
 export async function placeRdb(
   connection: RedisConnection,
@@ -61,14 +61,17 @@ export async function placeRdb(
   const wanted = [`${folder}/${names.rdb}`, ...(await findLogs(names, tools))];
   const fresh = wanted.map((path) => ({ path, beside: Buffer.from(`${path}.${name}`) }));
   const aside = Buffer.from(`${folder}/${names.logFolder}.${name}`);
+  let stopped = false;
   try {
     for (const { path, beside } of fresh) await send(item, path, beside, tools);
     await stop(tools);
+    stopped = true;
     await moveIfThere(Buffer.from(`${folder}/${names.logFolder}`), aside, tools.files);
     for (const { path, beside } of fresh) await tools.files.rename(beside, Buffer.from(path));
   } catch (error) {
     for (const { beside } of fresh) await removeIfThere(beside, tools.files).catch(() => undefined);
     await moveIfThere(aside, Buffer.from(`${folder}/${names.logFolder}`), tools.files).catch(() => undefined);
+    if (stopped) await startAgain(error, tools);
     throw error;
   }
   await run(tools.place.start, "The RDB is in its place", tools);
@@ -119,6 +122,12 @@ async function stop(tools: PlaceTools): Promise<void> {
     "UNHEALTHY",
     `Redis still answers after "${place.stop}", expected that it had stopped. Nothing was changed. See that the command stops this very server.`,
   );
+}
+
+/** What it held is still where it starts from; a server that nobody starts would serve nobody. */
+async function startAgain(failure: unknown, tools: PlaceTools): Promise<void> {
+  const why = failure instanceof Error ? failure.message : String(failure);
+  await run(tools.place.start, `Redis is stopped, and holds what it held: ${why}`, tools);
 }
 
 async function run(command: string, state: string, { host, signal }: PlaceTools): Promise<void> {

@@ -7,8 +7,9 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
+import { SourceError } from "../../../lambda/engine/model/errors.ts";
 import { RedisConnection } from "../../../lambda/engine/redis/connection.ts";
-import { placeRdb } from "../../../lambda/engine/redis/place-file.ts";
+import { type PlaceTools, placeRdb } from "../../../lambda/engine/redis/place-file.ts";
 import { redis } from "../../../lambda/engine/sources/redis.ts";
 import type { RestoreItem, TargetGuard } from "../../../lambda/engine/sources/source.ts";
 import { loadContentHash } from "../../../lambda/engine/stream/content-hash.ts";
@@ -40,6 +41,8 @@ interface HostRedis extends AsyncDisposable {
   readonly client: Redis;
   restore(changes?: object, guard?: TargetGuard, dump?: TakenDump): Promise<void>;
   restart(): Promise<void>;
+  /** Places the RDB without a session, with other tools. */
+  place(changes: (files: FileSystem) => Partial<PlaceTools>): Promise<void>;
 }
 
 async function startHostRedis(...extra: string[]): Promise<HostRedis> {
@@ -60,6 +63,20 @@ async function startHostRedis(...extra: string[]): Promise<HostRedis> {
       await using session = await redis.open(config, { ...makeContext(NEVER), host }, "write");
       await restoreDump(session, dump, guard);
       expect(await compareRestored(session, dump)).toEqual([]);
+    },
+    async place(changes) {
+      await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
+      await using files = (await host.files?.()) as FileSystem;
+      const connect = () => RedisConnection.open({ host: "127.0.0.1", port }, NEVER);
+      await using connection = await connect();
+      const [item] = toRestoreItems(taken.items);
+      await placeRdb(connection, item as RestoreItem, {
+        ...{ signal: NEVER, clock: { now: () => new Date() }, versions: {}, progress: () => {} },
+        ...{ host, files, connect, connectAgain: connect, newName: () => "restore-1" },
+        newContent: await loadContentHash(),
+        place: { folder, stop, start },
+        ...changes(files),
+      });
     },
     async restart() {
       await run(stop);
@@ -132,22 +149,26 @@ describe("a recovery by the RDB itself that cannot be", () => {
   it("since the stop command stops another server, changes nothing, and leaves nothing there", async () => {
     await using live = await startHostRedis();
     const before = await readdir(live.folder);
-    await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
-    await using files = (await host.files?.()) as FileSystem;
-    const { port = 0 } = live.client.options;
-    const connect = () => RedisConnection.open({ host: "127.0.0.1", port }, NEVER);
-    await using connection = await connect();
-    const [item] = toRestoreItems(taken.items);
-    const placing = placeRdb(connection, item as RestoreItem, {
-      ...{ signal: NEVER, clock: { now: () => new Date() }, versions: {}, progress: () => {} },
-      ...{ host, files, connect, connectAgain: connect, stopPolls: 3, newName: () => "restore-1" },
-      newContent: await loadContentHash(),
-      place: { folder: live.folder, stop: "true", start: "true" },
+    const place = { folder: live.folder, stop: "true", start: "true" };
+    await expect(live.place(() => ({ stopPolls: 3, place }))).rejects.toMatchObject({
+      name: "SourceError",
+      code: "UNHEALTHY",
     });
-    await expect(placing).rejects.toMatchObject({ name: "SourceError", code: "UNHEALTHY" });
     expect(await live.client.get("over")).toBe("written");
     expect(await readdir(live.folder)).toEqual(before);
   });
+
+  it.each([[[]], [["--appendonly", "yes"]]])(
+    "since the file cannot be put in its place, has the server started again with what it held: %s",
+    async (extra) => {
+      await using live = await startHostRedis(...extra);
+      await live.client.call("SAVE");
+      const placing = live.place((files) => ({ files: withoutRenamesTo(files, "dump.rdb") }));
+      await expect(placing).rejects.toMatchObject({ code: "FILE_FAILED" });
+      expect(await live.client.get("over")).toBe("written");
+      expect((await readdir(live.folder)).filter((name) => name.includes("restore-"))).toEqual([]);
+    },
+  );
 
   it("since the start command fails, says that the RDB is in its place", async () => {
     await using live = await startHostRedis();
@@ -158,6 +179,21 @@ describe("a recovery by the RDB itself that cannot be", () => {
     expect(await readdir(live.folder)).toContain("dump.rdb");
   });
 });
+
+/** The same files, but that nothing can be renamed to that name. */
+function withoutRenamesTo(files: FileSystem, name: string): FileSystem {
+  const rename: FileSystem["rename"] = async (from, to) => {
+    if (to.toString().endsWith(`/${name}`)) throw new SourceError("FILE_FAILED", "planted");
+    await files.rename(from, to);
+  };
+  return new Proxy(files, {
+    get(target, property) {
+      if (property === "rename") return rename;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 async function serverOf(client: Redis): Promise<Record<string, string>> {
   const text = await client.info("server");
