@@ -55,3 +55,12 @@ export function makeEstate(changes: Partial<Estate> = {}): Estate {
     ...changes,
   };
 }
+
+/**
+ * The cadences for a test that claims `hourly` by the clock of the machine: no daily or weekly run fires within any
+ * hour, so none ever covers it.
+ */
+export function makeLoneCadences(): Estate["cadences"] {
+  const { hourly, manual } = makeEstate().cadences;
+  return { ...(hourly && { hourly }), ...(manual && { manual }) };
+}

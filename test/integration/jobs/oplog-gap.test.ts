@@ -17,7 +17,7 @@ import { mongodb } from "../../../lambda/engine/sources/mongodb.ts";
 import type { Source } from "../../../lambda/engine/sources/source.ts";
 import { makeBackupStarter, makeStepFunctionsClient } from "../../../lambda/handlers/aws/step-functions.ts";
 import type { LocalAws } from "../../../rehearsal/aws/local-aws.ts";
-import { makeEstate } from "../../support/estate.ts";
+import { makeLoneCadences } from "../../support/estate.ts";
 import { executionArn, makeJobWorld, NEVER } from "../../support/job-world.ts";
 import { startTestAws } from "../../support/local-aws.ts";
 import { configFor, startServer, type TestServer } from "../../support/mongodb.ts";
@@ -60,7 +60,7 @@ function makeServices(): Services {
   const { services } = makeJobWorld({
     sourceOf: () => mongodb as unknown as Source,
     estate: {
-      cadences: { ...makeEstate().cadences, slice: SLICE },
+      cadences: { ...makeLoneCadences(), slice: SLICE },
       sources: { mongodb: { kind: "mongodb", compute: "fargate", config: { ...configFor(live.mongod) } } },
     },
   });

@@ -10,7 +10,7 @@ import type { Services } from "../../../lambda/engine/jobs/services.ts";
 import { slice } from "../../../lambda/engine/jobs/slice.ts";
 import { mongodb } from "../../../lambda/engine/sources/mongodb.ts";
 import type { Source } from "../../../lambda/engine/sources/source.ts";
-import { makeEstate } from "../../support/estate.ts";
+import { makeLoneCadences } from "../../support/estate.ts";
 import { executionArn, makeJobWorld, NEVER } from "../../support/job-world.ts";
 import { configFor, startServer, type TestServer } from "../../support/mongodb.ts";
 import { judgeServer } from "../../support/oracle.ts";
@@ -32,7 +32,7 @@ function makeServices(): Services {
   const { services } = makeJobWorld({
     sourceOf: () => mongodb as unknown as Source,
     estate: {
-      cadences: { ...makeEstate().cadences, slice: SLICE },
+      cadences: { ...makeLoneCadences(), slice: SLICE },
       sources: { mongodb: { kind: "mongodb", compute: "fargate", config: { ...configFor(live.mongod) } } },
       approval: { recover: false, waitMinutes: 60 },
     },
