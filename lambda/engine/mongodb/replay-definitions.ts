@@ -164,16 +164,25 @@ export class ReplayedDefinitions {
       if (parseNamespace(name).database === database) this.#forget(name);
   }
 
+  /** In two commands: an index that is gone, or put off, must not take the rest of the change with it. */
   async #collMod(place: Namespace, object: Buffer): Promise<void> {
     const index = findElement(object, "index");
-    const change = index?.type === TYPE.document ? object.subarray(index.value, index.end) : undefined;
-    const name = change && readText(change, findElement(change, "name"));
-    if (change !== undefined && name !== undefined) {
-      if (makesUnique(change)) await this.#defer(place, name);
-      if (this.#indexes.has(nameOf(place), name)) return this.#indexes.change(nameOf(place), name, change);
-    }
-    const command = { collMod: ownerOf(place).collection, ...this.#spread(withoutFields(object, "collMod")) };
-    await this.#run(place.database, command, ["NamespaceNotFound", "IndexNotFound"]);
+    if (index?.type === TYPE.document)
+      await this.#changeIndex(place, object.subarray(index.value, index.end));
+    const rest = this.#spread(withoutFields(object, "collMod", "index"));
+    if (Object.keys(rest).length > 0) await this.#modify(place, rest, ["NamespaceNotFound"]);
+  }
+
+  async #changeIndex(place: Namespace, change: Buffer): Promise<void> {
+    const name = readText(change, findElement(change, "name"));
+    if (name !== undefined && makesUnique(change)) await this.#defer(place, name);
+    if (name !== undefined && this.#indexes.has(nameOf(place), name))
+      this.#indexes.change(nameOf(place), name, change);
+    else await this.#modify(place, { index: this.#spread(change) }, ["NamespaceNotFound", "IndexNotFound"]);
+  }
+
+  async #modify(place: Namespace, changes: Document, allowed: readonly string[]): Promise<void> {
+    await this.#run(place.database, { collMod: ownerOf(place).collection, ...changes }, allowed);
   }
 
   /** A half-way moment may hold what a unique index refuses. */

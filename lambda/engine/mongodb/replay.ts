@@ -19,6 +19,7 @@ import { TransactionBuffer } from "./transactions.ts";
 import { updateRaw } from "./write-raw.ts";
 
 const APPLY_OPERATIONS = 2_000;
+/** Together; a larger operation goes alone. A server takes 16 MB, and 16 KB around them, in one command. */
 const APPLY_BYTES = 8 * 1024 * 1024;
 /** What an operation needs: kind, namespace, object, criterion, whether to insert when missing. */
 const KEPT = ["op", "ns", "o", "o2"];
@@ -65,10 +66,11 @@ export class Replay {
     if (!isReplayed(entry.namespace) || !(await this.#exists(entry))) return;
     if (isOldUpdate(entry)) return this.#addOldUpdate(entry, place);
     const operation = keepOperation(entry);
+    if (this.#pendingBytes + operation.length > APPLY_BYTES) await this.#send();
     this.#pending.push(operation);
     this.#pendingBytes += operation.length;
     if (isLarge(operation.length)) return this.#sendLarge(operation.length);
-    if (this.#pending.length >= APPLY_OPERATIONS || this.#pendingBytes >= APPLY_BYTES) await this.#send();
+    if (this.#pending.length >= APPLY_OPERATIONS) await this.#send();
   }
 
   /** Alone on its way: of two, each would be held by the driver several times over. */

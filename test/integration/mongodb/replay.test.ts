@@ -75,6 +75,34 @@ describe("a slice that is replayed", () => {
     ]);
   });
 
+  it("changes an index that it has put off and the validator, which one command told", async () => {
+    const validator = { n: { $type: "number" } };
+    const { got } = await expectReplayed(
+      () => shop().collection("orders").insertOne({ n: 1 }),
+      async () => {
+        await shop().collection("orders").createIndex({ n: 1 }, { name: "new" });
+        await shop().command({ collMod: "orders", index: { name: "new", hidden: true }, validator });
+      },
+    );
+    expect(got["shop.orders"]).toMatchObject({
+      indexes: [{ name: "_id_" }, { name: "new", hidden: true }],
+      options: { validator },
+    });
+  });
+
+  it("brings a document of 12 MB that comes behind 7 MB of small ones", async () => {
+    const some = (bytes: number) => ({ text: "x".repeat(bytes) });
+    await expectReplayed(
+      () => shop().collection("orders").insertOne({ n: 1 }),
+      async () => {
+        await shop()
+          .collection<Document>("orders")
+          .insertMany(Array.from({ length: 700 }, () => some(10_000)));
+        await shop().collection<Document>("orders").insertOne(some(12_000_000));
+      },
+    );
+  });
+
   it("brings back documents that break a validator", async () => {
     const before = () => shop().createCollection("strict", { validator: { n: { $type: "number" } } });
     await expectReplayed(before, async () => {
