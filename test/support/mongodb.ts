@@ -41,6 +41,7 @@ const directHost: Host = {
   },
   openProxy: () => Promise.reject(new Error("this test's host has no proxy")),
   run: () => Promise.reject(new Error("this test's host runs nothing")),
+  anew: () => directHost,
   [Symbol.asyncDispose]: async () => {},
 };
 

@@ -49,6 +49,7 @@ async function makeHost() {
       state.commands.push(command);
       return { exitCode: state.exitCode, stdout: "", stderr: "no such service" };
     },
+    anew: () => host,
     [Symbol.asyncDispose]: async () => {},
   };
   return { host, state };

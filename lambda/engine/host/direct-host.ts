@@ -19,6 +19,7 @@ export function directHost(): Host {
     run: async (command) => {
       throw noSsh(`to run "${command}"`);
     },
+    anew: () => directHost(),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -41,6 +41,11 @@ export interface Host extends AsyncDisposable {
   openProxy(random: Random): Promise<SocksProxy>;
   /** Runs a command of the configuration, never one made from input. Output is cut at 64 KiB. */
   run(command: string, signal: AbortSignal): Promise<CommandResult>;
+  /**
+   * The same host by a connection of its own that ends with `signal`: for what has to be put right after the work was
+   * stopped, or after its connection was lost. Dispose it.
+   */
+  anew(signal: AbortSignal): Host;
   /** Its files, by SFTP; missing where nothing is reached by SSH. Throws as `reach` does, and UNSUPPORTED. */
   files?(): Promise<FileSystem>;
 }

@@ -20,19 +20,21 @@ import { openTunnel } from "./tunnel.ts";
  * COMMAND_FAILED, TIMED_OUT, and `Cancelled`. A lost connection is not opened again: open a new host.
  */
 export async function openHost(host: EstateHost, privateKey: string, signal: AbortSignal): Promise<Host> {
-  return new SshHost(async () => {
-    const client = await connect(host, privateKey, signal);
-    return new SshConnection(client, nameOfHost(host), signal);
+  return new SshHost(async (until) => {
+    const client = await connect(host, privateKey, until);
+    return new SshConnection(client, nameOfHost(host), until);
   }, signal);
 }
 
+type Connect = (signal: AbortSignal) => Promise<SshConnection>;
+
 class SshHost implements Host {
-  readonly #connect: () => Promise<SshConnection>;
+  readonly #connect: Connect;
   readonly #signal: AbortSignal;
   readonly #listeners: Reached[] = [];
   #connection: Promise<SshConnection> | undefined;
 
-  constructor(connectOnce: () => Promise<SshConnection>, signal: AbortSignal) {
+  constructor(connectOnce: Connect, signal: AbortSignal) {
     this.#connect = connectOnce;
     this.#signal = signal;
   }
@@ -55,6 +57,10 @@ class SshHost implements Host {
     return runCommand(await this.#connected(), command, signal);
   }
 
+  anew(signal: AbortSignal): Host {
+    return new SshHost(this.#connect, signal);
+  }
+
   async files(): Promise<FileSystem> {
     return new SftpFileSystem(await SftpChannel.open(await this.#connected(), this.#signal));
   }
@@ -66,7 +72,7 @@ class SshHost implements Host {
   }
 
   #connected(): Promise<SshConnection> {
-    this.#connection ??= this.#connect();
+    this.#connection ??= this.#connect(this.#signal);
     return this.#connection;
   }
 

@@ -1,20 +1,17 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { FileSystem } from "../host/file-system.ts";
 import type { Host } from "../host/host.ts";
 import { giveOwnerOf, removeIfThere, writeNewFile } from "../host/new-file.ts";
-import { EstateError, SourceError } from "../model/errors.ts";
+import { Cancelled, SourceError } from "../model/errors.ts";
 import type { RestoreItem } from "../sources/source.ts";
 import type { RedisConnection } from "./connection.ts";
+import { type Exchange, exchange, removeAsides, undo } from "./exchange-files.ts";
 import { ReplyError } from "./resp.ts";
+import { messageOf, type RestartTools, runCommand, stop, waitUntilLoaded } from "./restart.ts";
 import type { RedisTools } from "./tools.ts";
 import { translateReply } from "./translate-error.ts";
 
-const POLL_MS = 200;
-/** A minute: a stop command waits by itself, and a container is killed after ten seconds. */
-const STOP_POLLS = 300;
-/** Half an hour, for the server to read all of its RDB: 100 GB at 60 MB/s. */
-const LOAD_POLLS = 9_000;
-const WORDS_LIMIT = 500;
+/** A task has 30 seconds from the signal to its end. Source: API reference of ECS, `stopTimeout`. */
+const PUT_RIGHT_MS = 25_000;
 
 /** Where a server starts from, and the host's own commands that stop and start it. */
 export interface FilePlace {
@@ -24,14 +21,10 @@ export interface FilePlace {
   readonly start: string;
 }
 
-export interface PlaceTools extends RedisTools {
+export interface PlaceTools extends RedisTools, RestartTools {
   readonly place: FilePlace;
   readonly host: Host;
   readonly files: FileSystem;
-  /** Connects to the server that was started: a container may have another address then. */
-  connectAgain(): Promise<RedisConnection>;
-  /** How often it is looked whether the server has stopped; a minute long by default. */
-  readonly stopPolls?: number;
   newName(): string;
 }
 
@@ -44,39 +37,54 @@ interface FileNames {
 }
 
 /**
- * Puts an RDB where a server starts from: sends it beside, stops the server, renames, starts, and waits until all of it
- * is loaded. A server that keeps an append-only file starts from that and never looks at the RDB, so it gets the RDB as
- * one, which every Redis from 4 on reads as its beginning; what it had is taken away once the new server runs.
+ * Puts an RDB where a server starts from: sends it beside, stops the server, sets aside what it had, puts the RDB in its
+ * place, starts, and waits until all of it is loaded. A server that keeps an append-only file starts from that and never
+ * looks at the RDB, so it gets the RDB as one, which every Redis from 4 on reads as its beginning. What was set aside is
+ * removed once the new server runs.
  *
- * Until the server has stopped nothing is changed; where a file cannot be put in its place, it is started again. Throws `SourceError`; COMMAND_FAILED for a command of the host.
+ * Whatever fails before the start, also by an abort or a lost connection, what was there is brought back and the server
+ * started again, by a connection of its own. After it, what was set aside stays, and the error names it. Throws
+ * `SourceError`; COMMAND_FAILED for a command of the host.
  */
 export async function placeRdb(
   connection: RedisConnection,
   item: RestoreItem,
   tools: PlaceTools,
 ): Promise<void> {
-  const names = await readNames(connection);
-  const name = tools.newName();
-  const { folder } = tools.place;
-  const wanted = [`${folder}/${names.rdb}`, ...(await findLogs(names, tools))];
-  const fresh = wanted.map((path) => ({ path, beside: Buffer.from(`${path}.${name}`) }));
-  const aside = Buffer.from(`${folder}/${names.logFolder}.${name}`);
-  let stopped = false;
+  const exchanges = await planExchanges(connection, tools);
+  await send(item, exchanges, tools);
   try {
-    for (const { path, beside } of fresh) await send(item, path, beside, tools);
-    await stop(tools);
-    stopped = true;
-    await moveIfThere(Buffer.from(`${folder}/${names.logFolder}`), aside, tools.files);
-    for (const { path, beside } of fresh) await tools.files.rename(beside, Buffer.from(path));
+    await stop(tools.place.stop, tools.host, tools);
+    await exchange(exchanges, tools.files);
   } catch (error) {
-    for (const { beside } of fresh) await removeIfThere(beside, tools.files).catch(() => undefined);
-    await moveIfThere(aside, Buffer.from(`${folder}/${names.logFolder}`), tools.files).catch(() => undefined);
-    if (stopped) await startAgain(error, tools);
+    await putRight(exchanges, error, tools);
     throw error;
   }
-  await run(tools.place.start, "The RDB is in its place", tools);
-  await waitUntilLoaded(tools);
-  await removeFolder(aside, tools.files);
+  try {
+    await runCommand(tools.place.start, "The RDB is in its place", tools.host, tools.signal);
+    await waitUntilLoaded(tools);
+  } catch (error) {
+    if (wasCut(error)) await startAnew(tools).catch(() => undefined);
+    throw error instanceof Cancelled ? error : notLoaded(exchanges, error);
+  }
+  await removeAsides(exchanges, tools.files);
+}
+
+async function planExchanges(connection: RedisConnection, tools: PlaceTools): Promise<Exchange[]> {
+  const names = await readNames(connection);
+  const { folder } = tools.place;
+  const name = tools.newName();
+  const replaced = [`${folder}/${names.rdb}`, ...(await findLogs(names, tools))];
+  const asideOf = (path: string) => Buffer.from(`${path}.${name}.old`);
+  const logFolder = `${folder}/${names.logFolder}`;
+  return [
+    ...replaced.map((path) => ({
+      path: Buffer.from(path),
+      fresh: Buffer.from(`${path}.${name}`),
+      aside: asideOf(path),
+    })),
+    { path: Buffer.from(logFolder), aside: asideOf(logFolder) },
+  ];
 }
 
 /** Throws AUTH_FAILED where the user may not ask. */
@@ -104,81 +112,74 @@ async function findLogs(names: FileNames, { place, files }: PlaceTools): Promise
   return names.appends || isThere ? [log] : [];
 }
 
-async function send(item: RestoreItem, path: string, beside: Buffer, tools: PlaceTools): Promise<void> {
-  const { files, signal, progress } = tools;
+/** Where it throws, nothing that it sent is left, as far as the host can still be reached. */
+async function send(item: RestoreItem, exchanges: readonly Exchange[], tools: PlaceTools): Promise<void> {
+  const { signal, progress } = tools;
   const onBytes = (bytes: number) => progress({ phase: "restore", name: item.name, bytes });
-  await writeNewFile(beside, item.open(), { files, signal, onBytes });
-  await giveOwnerOf(path, beside, files);
-}
-
-async function stop(tools: PlaceTools): Promise<void> {
-  const { place, signal, stopPolls = STOP_POLLS } = tools;
-  await run(place.stop, "Nothing was changed", tools);
-  for (let poll = 0; poll < stopPolls; poll++) {
-    if (!(await answers(tools))) return;
-    await pause(POLL_MS, undefined, { signal });
-  }
-  throw new SourceError(
-    "UNHEALTHY",
-    `Redis still answers after "${place.stop}", expected that it had stopped. Nothing was changed. See that the command stops this very server.`,
-  );
-}
-
-/** What it held is still where it starts from; a server that nobody starts would serve nobody. */
-async function startAgain(failure: unknown, tools: PlaceTools): Promise<void> {
-  const why = failure instanceof Error ? failure.message : String(failure);
-  await run(tools.place.start, `Redis is stopped, and holds what it held: ${why}`, tools);
-}
-
-async function run(command: string, state: string, { host, signal }: PlaceTools): Promise<void> {
-  const { exitCode, stderr } = await host.run(command, signal);
-  if (exitCode === 0) return;
-  throw new SourceError(
-    "COMMAND_FAILED",
-    `"${command}" ended with ${exitCode} on the host: ${stderr.trim().slice(0, WORDS_LIMIT) || "without a word"}. ${state}. Run it on the host and see what it says.`,
-    { facts: { exitCode } },
-  );
-}
-
-/** Also while it loads, or lets nobody in. */
-async function answers({ connect }: PlaceTools): Promise<boolean> {
   try {
-    await using _ = await connect();
-    return true;
-  } catch (error) {
-    return !isGone(error);
-  }
-}
-
-async function waitUntilLoaded(tools: PlaceTools): Promise<void> {
-  for (let poll = 0; ; poll++) {
-    try {
-      await using _ = await tools.connectAgain();
-      return;
-    } catch (error) {
-      if (poll >= LOAD_POLLS || !(isGone(error) || isLoading(error))) throw error;
+    for (const { path, fresh } of exchanges) {
+      if (fresh === undefined) continue;
+      await writeNewFile(fresh, item.open(), { files: tools.files, signal, onBytes });
+      await giveOwnerOf(path.toString(), fresh, tools.files);
     }
-    await pause(POLL_MS, undefined, { signal: tools.signal });
+  } catch (error) {
+    const remove = async (_: Host, files: FileSystem) => {
+      for (const { fresh } of exchanges) if (fresh !== undefined) await removeIfThere(fresh, files);
+    };
+    await byOwnConnection(tools, remove).catch(() => undefined);
+    throw error;
   }
 }
 
-function isGone(error: unknown): boolean {
-  const code = error instanceof EstateError ? error.code : "";
-  return ["UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT"].includes(code);
+/** A server that nobody starts would serve nobody. Throws where it may still be stopped, with `failure` as the cause. */
+async function putRight(exchanges: readonly Exchange[], failure: unknown, tools: PlaceTools): Promise<void> {
+  const { folder, start } = tools.place;
+  try {
+    await byOwnConnection(tools, async (host, files, signal) => {
+      await undo(exchanges, files);
+      await runCommand(start, "It holds what it held", host, signal);
+    });
+  } catch (error) {
+    throw new SourceError(
+      "COMMAND_FAILED",
+      `Redis may be stopped, and was not started again: ${messageOf(error)} What it held is in ${folder}, maybe under names that end with ".old": take the ending off, and start it. It was stopped for a recovery that failed: ${messageOf(failure)}`,
+      { cause: failure },
+    );
+  }
 }
 
-function isLoading(error: unknown): boolean {
-  return error instanceof EstateError && error.code === "UNHEALTHY";
+/** Whether a command may have been stopped half done. */
+function wasCut(error: unknown): boolean {
+  return error instanceof Cancelled || (error instanceof SourceError && error.code === "CONNECTION_LOST");
 }
 
-async function moveIfThere(from: Buffer, to: Buffer, files: FileSystem): Promise<void> {
-  if ((await files.lstat(from)) !== undefined) await files.rename(from, to);
+/** The host's commands start what is not running, and do nothing where it is. */
+function startAnew(tools: PlaceTools): Promise<void> {
+  return byOwnConnection(tools, (host, _, signal) =>
+    runCommand(tools.place.start, "The RDB is in its place", host, signal),
+  );
 }
 
-/** A folder that holds files only. */
-async function removeFolder(folder: Buffer, files: FileSystem): Promise<void> {
-  if ((await files.lstat(folder)) === undefined) return;
-  for await (const listed of files.list(folder))
-    for (const { name } of listed) await files.removeFile(Buffer.concat([folder, Buffer.from("/"), name]));
-  await files.removeFolder(folder);
+/** The connection of the work may be what failed, and ends when the work is stopped. */
+async function byOwnConnection(
+  tools: PlaceTools,
+  act: (host: Host, files: FileSystem, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const signal = AbortSignal.timeout(PUT_RIGHT_MS);
+  await using host = tools.host.anew(signal);
+  await using files = (await host.files?.()) ?? missingFiles();
+  await act(host, files, signal);
+}
+
+function missingFiles(): never {
+  throw new SourceError("UNSUPPORTED", "The host gives no files by SFTP.");
+}
+
+function notLoaded(exchanges: readonly Exchange[], error: unknown): SourceError {
+  const asides = exchanges.map(({ aside }) => aside.toString()).join(", ");
+  return new SourceError(
+    "COMMAND_FAILED",
+    `The RDB is in its place, and Redis does not run with it: ${messageOf(error)} What it held before is, as far as there was any, in ${asides}. To go back to it, stop Redis, take the ending off these names, and start it.`,
+    { cause: error },
+  );
 }

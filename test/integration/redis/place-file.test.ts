@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,9 +7,9 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
-import { SourceError } from "../../../lambda/engine/model/errors.ts";
+import { Cancelled, SourceError } from "../../../lambda/engine/model/errors.ts";
 import { RedisConnection } from "../../../lambda/engine/redis/connection.ts";
-import { type PlaceTools, placeRdb } from "../../../lambda/engine/redis/place-file.ts";
+import { type FilePlace, type PlaceTools, placeRdb } from "../../../lambda/engine/redis/place-file.ts";
 import { redis } from "../../../lambda/engine/sources/redis.ts";
 import type { RestoreItem, TargetGuard } from "../../../lambda/engine/sources/source.ts";
 import { loadContentHash } from "../../../lambda/engine/stream/content-hash.ts";
@@ -39,10 +39,11 @@ afterAll(async () => {
 interface HostRedis extends AsyncDisposable {
   readonly folder: string;
   readonly client: Redis;
+  readonly commands: FilePlace;
   restore(changes?: object, guard?: TargetGuard, dump?: TakenDump): Promise<void>;
   restart(): Promise<void>;
   /** Places the RDB without a session, with other tools. */
-  place(changes: (files: FileSystem) => Partial<PlaceTools>): Promise<void>;
+  place(changes: (files: FileSystem) => Partial<PlaceTools>, signal?: AbortSignal): Promise<void>;
 }
 
 async function startHostRedis(...extra: string[]): Promise<HostRedis> {
@@ -55,7 +56,7 @@ async function startHostRedis(...extra: string[]): Promise<HostRedis> {
   const client = connectClient(port);
   await client.set("over", "written");
   return {
-    ...{ folder, client },
+    ...{ folder, client, commands: { folder, stop, start } },
     async restore(changes = {}, guard = "replace", dump = taken) {
       await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
       const reach = { via: "ssh", host: "127.0.0.1", port };
@@ -64,14 +65,14 @@ async function startHostRedis(...extra: string[]): Promise<HostRedis> {
       await restoreDump(session, dump, guard);
       expect(await compareRestored(session, dump)).toEqual([]);
     },
-    async place(changes) {
-      await using host = await openHost(sshd.host, sshd.privateKey, NEVER);
+    async place(changes, signal = NEVER) {
+      await using host = await openHost(sshd.host, sshd.privateKey, signal);
       await using files = (await host.files?.()) as FileSystem;
-      const connect = () => RedisConnection.open({ host: "127.0.0.1", port }, NEVER);
+      const connect = () => RedisConnection.open({ host: "127.0.0.1", port }, signal);
       await using connection = await connect();
       const [item] = toRestoreItems(taken.items);
       await placeRdb(connection, item as RestoreItem, {
-        ...{ signal: NEVER, clock: { now: () => new Date() }, versions: {}, progress: () => {} },
+        ...{ signal, clock: { now: () => new Date() }, versions: {}, progress: () => {} },
         ...{ host, files, connect, connectAgain: connect, newName: () => "restore-1" },
         newContent: await loadContentHash(),
         place: { folder, stop, start },
@@ -150,7 +151,7 @@ describe("a recovery by the RDB itself that cannot be", () => {
     await using live = await startHostRedis();
     const before = await readdir(live.folder);
     const place = { folder: live.folder, stop: "true", start: "true" };
-    await expect(live.place(() => ({ stopPolls: 3, place }))).rejects.toMatchObject({
+    await expect(live.place(() => ({ stopMs: 500, place }))).rejects.toMatchObject({
       name: "SourceError",
       code: "UNHEALTHY",
     });
@@ -170,22 +171,81 @@ describe("a recovery by the RDB itself that cannot be", () => {
     },
   );
 
-  it("since the start command fails, says that the RDB is in its place", async () => {
+  it.each([
+    ["the work is stopped", (stopped: AbortController) => stopped.abort(new Cancelled("ABORTED", "planted"))],
+    ["a file cannot be put in its place", () => undefined],
+  ])("since %s while the server is stopped, has it started again with what it held", async (_, fail) => {
+    await using live = await startHostRedis("--appendonly", "yes");
+    await live.client.call("SAVE");
+    const stopped = new AbortController();
+    const placing = live.place(
+      (files) => ({
+        files: withRenames(files, async (rename, from, to) => {
+          if (!to.toString().endsWith("/appendonly.aof")) return await rename(from, to);
+          fail(stopped);
+          throw new SourceError("FILE_FAILED", "planted");
+        }),
+      }),
+      stopped.signal,
+    );
+    await expect(placing).rejects.toMatchObject({ message: "planted" });
+    expect(await live.client.get("over")).toBe("written");
+    expect((await readdir(live.folder)).filter((name) => name.includes("restore-"))).toEqual([]);
+  });
+
+  it("since the stop command fails after it stopped the server, has it started again", async () => {
     await using live = await startHostRedis();
-    await expect(live.restore({ start: "exit 7" })).rejects.toMatchObject({
+    const placing = live.place(() => ({
+      place: { ...live.commands, stop: `${live.commands.stop}; exit 5` },
+    }));
+    await expect(placing).rejects.toMatchObject({ code: "COMMAND_FAILED" });
+    expect(await live.client.get("over")).toBe("written");
+  });
+
+  it("since it cannot be started again either, says where what it held is, and why it was stopped", async () => {
+    await using live = await startHostRedis();
+    const start = "echo no such unit >&2; exit 7";
+    const placing = live.place((files) => ({
+      place: { ...live.commands, start },
+      files: withoutRenamesTo(files, "dump.rdb"),
+    }));
+    await expect(placing).rejects.toMatchObject({
+      code: "COMMAND_FAILED",
+      message: expect.stringMatching(/no such unit.*What it held is in .*planted/),
+      cause: { code: "FILE_FAILED" },
+    });
+  });
+
+  it("since the start command fails, says that the RDB is in its place, and where what it held before is", async () => {
+    await using live = await startHostRedis();
+    await live.client.call("SAVE");
+    const before = await readFile(join(live.folder, "dump.rdb"));
+    const placing = live.restore({ start: "exit 7" });
+    await expect(placing).rejects.toMatchObject({
       code: "COMMAND_FAILED",
       message: expect.stringContaining("The RDB is in its place"),
     });
-    expect(await readdir(live.folder)).toContain("dump.rdb");
+    const { message } = (await placing.catch((error: unknown) => error)) as Error;
+    const [aside = ""] = /\S+dump\.rdb\.restore-\S+\.old/.exec(message) ?? [];
+    expect((await readFile(aside)).length).toBe(before.length);
   });
 });
 
 /** The same files, but that nothing can be renamed to that name. */
 function withoutRenamesTo(files: FileSystem, name: string): FileSystem {
-  const rename: FileSystem["rename"] = async (from, to) => {
+  return withRenames(files, async (rename, from, to) => {
     if (to.toString().endsWith(`/${name}`)) throw new SourceError("FILE_FAILED", "planted");
-    await files.rename(from, to);
-  };
+    await rename(from, to);
+  });
+}
+
+type Rename = FileSystem["rename"];
+
+function withRenames(
+  files: FileSystem,
+  wrap: (rename: Rename, ...paths: Parameters<Rename>) => Promise<void>,
+): FileSystem {
+  const rename: Rename = (from, to) => wrap((...paths) => files.rename(...paths), from, to);
   return new Proxy(files, {
     get(target, property) {
       if (property === "rename") return rename;
