@@ -109,7 +109,8 @@ describe("a recovery", () => {
       expect(resumed).toMatchObject({
         runId: "recovery-1",
         backup: made.backup,
-        doneSteps: STEPS.slice(0, finished),
+        // Until a restore began, what is set aside is set aside anew: the app has been writing again.
+        doneSteps: STEPS.slice(0, finished).filter((name) => name !== "safety-backup" || finished > 3),
       });
       const live = world.servers.get("live");
       if (finished >= 4) live?.namespaces.set("written.since", ["kept"]);

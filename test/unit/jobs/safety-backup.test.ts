@@ -4,10 +4,11 @@ import { check } from "../../../lambda/engine/jobs/check.ts";
 import { makeSafetyBackup } from "../../../lambda/engine/jobs/recover/safety-backup.ts";
 import { judgeBackup } from "../../../lambda/engine/model/catalog.ts";
 import { planSliceStarts } from "../../../lambda/engine/model/chain.ts";
+import { SourceError } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import type { BackupRef, RecoveryPlan, SafetyBackupAnswer } from "../../../lambda/engine/model/requests.ts";
 import { findBackup } from "../../../lambda/engine/vault/catalog-reader.ts";
-import { type JobWorld, NEVER } from "../../support/job-world.ts";
+import { executionArn, type JobWorld, NEVER } from "../../support/job-world.ts";
 import { makeManifest } from "../../support/manifests.ts";
 import {
   backedUpWorld,
@@ -20,6 +21,7 @@ import {
   step,
 } from "../../support/recovery.ts";
 
+const LATER = { ...RESUMED, executionArn: executionArn("recovery-3", "demo-recover") };
 const EXECUTE = { mode: "execute" } as const;
 const HOUR_MS = 3_600_000;
 
@@ -45,6 +47,18 @@ async function changedWorld() {
   const plan = await planned(world, EXECUTE);
   for (const job of ["check-backup", "stop-app"] as const) await step(world, job, plan);
   return { ...made, live, before, plan };
+}
+
+/** The restore overwrites a part, and breaks. */
+async function restoreHalf(world: JobWorld, plan: RecoveryPlan): Promise<void> {
+  const live = world.servers.get("live");
+  if (live === undefined) throw new Error("no live server");
+  live.onWrite = () => {
+    throw new SourceError("CONNECTION_LOST", "planted");
+  };
+  await expect(step(world, "restore", plan)).rejects.toMatchObject({ code: "CONNECTION_LOST" });
+  delete live.onWrite;
+  await step(world, "report", plan, RECOVERY, failed("restore"));
 }
 
 describe("what a recovery is about to overwrite", () => {
@@ -91,10 +105,40 @@ describe("what a recovery is about to overwrite", () => {
     await expect(setAside(world, plan, RESUMED)).rejects.toMatchObject({ code: "CLAIM_LOST" });
   });
 
+  it.each([
+    ["no restore was reached", async () => {}],
+    [
+      "the restore was refused before it changed anything",
+      async (world: JobWorld, plan: RecoveryPlan) => {
+        const live = world.servers.get("live");
+        if (live) live.major = "3";
+        await expect(step(world, "restore", plan)).rejects.toMatchObject({ name: "RefusedError" });
+        if (live) live.major = "7";
+      },
+    ],
+  ])("is made again by a run that is resumed after the app wrote on, since %s", async (_, end) => {
+    const { world, plan, live } = await changedWorld();
+    const first = await setAside(world, plan);
+    await end(world, plan);
+    await step(world, "report", plan, RECOVERY, failed("restore"));
+    live?.namespaces.get("erp.invoices")?.push("written after the app was started again");
+    const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
+    expect(resumed.doneSteps).not.toContain("safety-backup");
+    expect(resumed).not.toHaveProperty("safetyBackupId");
+    const second = await setAside(world, resumed, RESUMED);
+    expect(second.backupId).not.toBe(first.backupId);
+    const before = structuredClone(live?.namespaces);
+    for (const job of STEPS.slice(3)) await step(world, job, resumed, RESUMED);
+    await step(world, "report", resumed, RESUMED);
+    const undo = await planned(world, { ...EXECUTE, backupId: second.backupId }, LATER);
+    for (const job of STEPS) await step(world, job, undo, LATER);
+    expect(live?.namespaces).toEqual(before);
+  });
+
   it("is made once a run: what is half restored never takes its place", async () => {
     const { world, plan, live } = await changedWorld();
     const safety = await setAside(world, plan);
-    await step(world, "report", plan, RECOVERY, failed("restore"));
+    await restoreHalf(world, plan);
     live?.namespaces.clear();
     live?.namespaces.set("erp.half", ["restored"]);
     const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
@@ -107,7 +151,7 @@ describe("what a recovery is about to overwrite", () => {
     const { world, plan, live } = await changedWorld();
     live?.namespaces.clear();
     await step(world, "safety-backup", plan);
-    await step(world, "report", plan, RECOVERY, failed("restore"));
+    await restoreHalf(world, plan);
     live?.namespaces.set("erp.half", ["restored"]);
     const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
     expect(await step(world, "safety-backup", resumed, RESUMED)).toEqual({ outcome: "empty" });

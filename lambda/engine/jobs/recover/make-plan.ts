@@ -12,12 +12,14 @@ import { type Placement, placeRestore } from "./placement.ts";
 import { describePlan } from "./plan-text.ts";
 import { judgePreflight, type Load, requirePreflight } from "./preflight.ts";
 import { RECOVERY_STEPS, type RunPlan, readDone } from "./run-state.ts";
-import { safetyBackupOf } from "./safety-backup.ts";
+import { readSafetyDone, safetyBackupOf } from "./safety-backup.ts";
 import { type Look, lookAtTarget } from "./target.ts";
 
 /** What a plan is made of, all of it decided. */
 export interface Chosen {
   readonly runId: string;
+  /** The execution that plans; that of the run, or one that resumes it. */
+  readonly executionArn: string;
   readonly mode: RecoveryPlan["mode"];
   readonly run: RunPlan;
   readonly rules: Rules;
@@ -74,7 +76,7 @@ function withRules({ run, rules }: Chosen): RunPlan {
 }
 
 async function gatherFacts(
-  { runId, mode, rules, backup, reached }: Chosen,
+  { runId, executionArn, mode, rules, backup, reached }: Chosen,
   run: RunPlan,
   placement: Placement,
   services: Services,
@@ -84,7 +86,8 @@ async function gatherFacts(
   const { estate } = services;
   const { source } = manifest;
   const expectedSeconds = await expectSeconds(backup, services, signal);
-  const safety = safetyBackupOf(await readDone(runId, "safety-backup", services, signal));
+  const setAside = await readSafetyDone(runId, { executionArn }, services, signal);
+  const safety = safetyBackupOf(setAside);
   return {
     mode,
     runId,
@@ -106,7 +109,9 @@ async function gatherFacts(
     safetyBackup: placement.safetyBackup,
     ...(safety && { safetyBackupId: safety.backupId }),
     space: rules.space ?? run.space ?? "require",
-    doneSteps: await findDoneSteps(runId, services, signal),
+    doneSteps: (await findDoneSteps(runId, services, signal)).filter(
+      (step) => step !== "safety-backup" || setAside !== undefined,
+    ),
   };
 }
 

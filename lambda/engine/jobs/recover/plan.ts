@@ -38,7 +38,7 @@ export async function plan(
   const reached = await readReached(decided, backup, services, signal);
   const { mode, rules } = input;
   const made = await makePlan(
-    { runId, mode, run: decided, rules, backup, reached, better },
+    { runId, executionArn, mode, run: decided, rules, backup, reached, better },
     services,
     signal,
   );

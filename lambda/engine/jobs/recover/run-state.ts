@@ -36,9 +36,12 @@ const runPlanSchema = z.strictObject({
 });
 export type RunPlan = z.infer<typeof runPlanSchema>;
 
-/** `voided`: done once, but what came later showed that it has to be done again. */
+/**
+ * `voided`: done once, but what came later showed that it has to be done again. Only of a restore, which overwrites:
+ * `begun`, and `refused` where it ended before it changed anything.
+ */
 export const doneRecordSchema = z.strictObject({
-  state: z.enum(["done", "voided"]),
+  state: z.enum(["done", "voided", "begun", "refused"]),
   executionArn: z.string(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
@@ -62,9 +65,28 @@ export async function readDone(
   services: Services,
   signal: AbortSignal,
 ): Promise<DoneRecord | undefined> {
-  const found = await services.state.read(keys.step(runId, step), signal);
-  const record = found && doneRecordSchema.parse(found.value);
+  const record = await readRecord(runId, step, services, signal);
   return record?.state === "done" ? record : undefined;
+}
+
+/** Whether a restore of the run may have changed the target. */
+export async function mayHaveOverwritten(
+  runId: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const record = await readRecord(runId, "restore", services, signal);
+  return record !== undefined && record.state !== "refused";
+}
+
+async function readRecord(
+  runId: string,
+  step: RecoveryStep,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DoneRecord | undefined> {
+  const found = await services.state.read(keys.step(runId, step), signal);
+  return found && doneRecordSchema.parse(found.value);
 }
 
 /** Writes a step's record over an earlier one. Repeatable. */

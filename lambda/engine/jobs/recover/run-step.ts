@@ -1,12 +1,19 @@
 import { z } from "zod";
-import { IntegrityError } from "../../model/errors.ts";
+import { IntegrityError, RefusedError } from "../../model/errors.ts";
 import { requireClaim } from "../claims.ts";
 import type { Services } from "../services.ts";
 import { checkChosenBackup, compareRestored, restoreBackup } from "./data-steps.ts";
 import { askHealth } from "./health.ts";
 import { startApp, stopApp } from "./host-steps.ts";
 import { report } from "./report.ts";
-import { type DoneRecord, type RecoveryStep, readDone, voidDone, writeDone } from "./run-state.ts";
+import {
+  type DoneRecord,
+  mayHaveOverwritten,
+  type RecoveryStep,
+  readDone,
+  voidDone,
+  writeDone,
+} from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 type Step = (request: RecoveryStepRequest, services: Services, signal: AbortSignal) => Promise<StepAnswer>;
@@ -49,12 +56,34 @@ export async function runRecoveryStep(
   if (step === "check-backup") await noteApproval(request, services, signal);
   const startedAt = services.clock.now();
   try {
-    const answer = await STEPS[step].run(request, services, signal);
+    const act = () => STEPS[step].run(request, services, signal);
+    const answer = step === "restore" ? await overwrite(request, act, services, signal) : await act();
     await writeDone(runId, step, doneRecord(request, startedAt, answer, services), services, signal);
     return answer;
   } catch (error) {
     if (step === "compare" && error instanceof IntegrityError)
       await voidDone(runId, "restore", services, signal);
+    throw error;
+  }
+}
+
+/** Notes before and after what the target may have become; a `RefusedError` says that it is what it was. */
+async function overwrite(
+  request: RecoveryStepRequest,
+  act: () => Promise<StepAnswer>,
+  services: Services,
+  signal: AbortSignal,
+): Promise<StepAnswer> {
+  const { runId } = request.plan;
+  if (await mayHaveOverwritten(runId, services, signal)) return await act();
+  const startedAt = services.clock.now();
+  const note = (state: "begun" | "refused") =>
+    writeDone(runId, "restore", { ...doneRecord(request, startedAt, {}, services), state }, services, signal);
+  await note("begun");
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof RefusedError) await note("refused");
     throw error;
   }
 }

@@ -14,8 +14,8 @@ import { requireClaim } from "../claims.ts";
 import { dump } from "../dump.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
-import type { Services } from "../services.ts";
-import { type DoneRecord, readDone, writeDone } from "./run-state.ts";
+import { runIdOf, type Services } from "../services.ts";
+import { type DoneRecord, mayHaveOverwritten, readDone, writeDone } from "./run-state.ts";
 import { readWork } from "./run-work.ts";
 import { safetyScopeOf, withoutIdle } from "./safety-scope.ts";
 
@@ -23,8 +23,9 @@ type Request = z.infer<typeof safetyBackupRequestSchema>;
 
 /**
  * Backs up what a recovery is about to overwrite, as a manual backup marked `safety`, under the claim that the recovery
- * holds. Nothing is made of a target that holds nothing. Repeatable: a run has one safety backup, also when it is
- * resumed, so that a half-restored source never takes the place of what was there before.
+ * holds. Nothing is made of a target that holds nothing. Repeatable. A run that is resumed after its restore began keeps
+ * the one that it has, so that a half-restored source never takes the place of what was there before; one that is resumed
+ * before makes another: the app was started again, and may have written.
  */
 export async function makeSafetyBackup(
   request: Request,
@@ -33,7 +34,7 @@ export async function makeSafetyBackup(
 ): Promise<SafetyBackupAnswer> {
   const { plan, execution } = request;
   const { runId, source } = plan;
-  const done = await readDone(runId, "safety-backup", services, signal);
+  const done = await readSafetyDone(runId, execution, services, signal);
   if (done) return done.answer as SafetyBackupAnswer;
   await requireClaim(source, execution.executionArn, services, signal);
   const startedAt = services.clock.now().toISOString();
@@ -48,6 +49,18 @@ export async function makeSafetyBackup(
   await writeDone(runId, "safety-backup", { ...record, answer: { ...answer } }, services, signal);
   services.log.info("A recovery set aside what it overwrites", { runId, ...answer });
   return answer;
+}
+
+/** The record of the safety backup, where it still holds what a restore by this execution would overwrite. */
+export async function readSafetyDone(
+  runId: string,
+  { executionArn }: Pick<Request["execution"], "executionArn">,
+  services: Services,
+  signal: AbortSignal,
+): Promise<DoneRecord | undefined> {
+  const done = await readDone(runId, "safety-backup", services, signal);
+  if (done === undefined || done.executionArn === executionArn) return done;
+  return (await mayHaveOverwritten(runId, services, signal)) ? done : undefined;
 }
 
 /** The backup that a run made before it overwrote anything. */
@@ -83,7 +96,8 @@ async function dumpForSafety(
 ): Promise<SafetyBackupAnswer> {
   const { runId, source } = plan;
   const run = {
-    runId,
+    // A run that is resumed may need a second one.
+    runId: runIdOf(execution.executionArn),
     executionArn: execution.executionArn,
     setId: makeId(services.clock, services.random),
     slot: startedAt,
