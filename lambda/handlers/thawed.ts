@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wakeThaw } from "../engine/jobs/thaw/await-thaw.ts";
+import { type ThawedObject, wakeThaw } from "../engine/jobs/thaw/await-thaw.ts";
 import { wireServices } from "./services.ts";
 
 const WAKING_MS = 50_000;
@@ -10,14 +10,15 @@ const eventSchema = z.looseObject({
 });
 
 /** `data/<cadence>/<source>/<backupId>/…`; undefined for what is no artifact. */
-export function backupIdOf(event: unknown): string | undefined {
+export function objectOf(event: unknown): ThawedObject | undefined {
   const { key } = eventSchema.parse(event).detail.object;
-  return /^data\/[^/]+\/[^/]+\/([^/]+)\/./.exec(key)?.[1];
+  const [, backupId] = /^data\/[^/]+\/[^/]+\/([^/]+)\/./.exec(key) ?? [];
+  return backupId === undefined ? undefined : { key, backupId };
 }
 
 /** Tells the runbook that waits for a backup that its artifacts are there. Repeatable. */
 export async function thawed(event: unknown): Promise<string> {
-  const backupId = backupIdOf(event);
-  if (backupId === undefined) return "no-artifact";
-  return await wakeThaw(backupId, wireServices().services, AbortSignal.timeout(WAKING_MS));
+  const object = objectOf(event);
+  if (object === undefined) return "no-artifact";
+  return await wakeThaw(object, wireServices().services, AbortSignal.timeout(WAKING_MS));
 }

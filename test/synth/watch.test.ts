@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeEstate } from "../support/estate.ts";
-import { propertiesOf, STACKS, synthesizeEstate } from "./synthesize.ts";
+import { propertiesOf, STACKS, statementsOf, synthesizeEstate } from "./synthesize.ts";
 
 const templates = synthesizeEstate();
 const { watch } = templates;
@@ -37,6 +37,16 @@ test("every configured receiver is subscribed", () => {
   expect(propertiesOf(watch, "AWS::SNS::Subscription")).toMatchObject([
     { Protocol: "email", Endpoint: "operator@example.com" },
   ]);
+});
+
+test("who looks for objects that came out of Glacier reads ciphertext, and decrypts nothing of the vault", () => {
+  const statements = statementsOf(watch, "ThawedGrants");
+  const reading = statements.filter(({ Action }) => [Action].flat().includes("s3:GetObjectVersion"));
+  expect(JSON.stringify(reading)).toContain("/data/*");
+  for (const prefix of ["manifests", "drills"]) expect(JSON.stringify(statements)).not.toContain(prefix);
+  const keys = statements.filter(({ Action }) => [Action].flat().includes("kms:Decrypt"));
+  expect(keys.length).toBeGreaterThan(0);
+  for (const { Resource } of keys) expect(JSON.stringify(Resource)).not.toContain("VaultKey");
 });
 
 describe("failures have one publisher", () => {

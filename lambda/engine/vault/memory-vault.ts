@@ -22,6 +22,7 @@ interface Version {
   readonly storedAt: Date;
 }
 
+const DAY_MS = 86_400_000;
 const READ_CHUNK_BYTES = 64 * 1024;
 
 /** A vault in memory, for tests: versions, delete markers and locks as the bucket has them. */
@@ -84,10 +85,14 @@ export class MemoryVault implements Vault {
     return this.#storageOf(this.#find(ref));
   }
 
-  async thaw(ref: ObjectRef, _options: ThawOptions, signal: AbortSignal): Promise<void> {
+  async thaw(ref: ObjectRef, { days }: ThawOptions, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const { versionId } = this.#find(ref);
-    if (this.#storageOf(ref).state === "archived") this.#archive.set(versionId, { state: "thawing" });
+    const before = this.#storageOf(ref);
+    if (before.state === "archived") this.#archive.set(versionId, { state: "thawing" });
+    if (before.state !== "readable" || before.until === undefined) return;
+    const until = new Date(this.#clock.now().getTime() + days * DAY_MS);
+    this.#archive.set(versionId, { ...before, until });
   }
 
   async *list(prefix: string, signal: AbortSignal, after = ""): AsyncIterable<ListedObject> {

@@ -46,7 +46,7 @@ export interface Vault {
   /** The newest version's bytes and id, whether or not a delete marker hides it, or undefined. */
   readLatest(key: string, signal: AbortSignal): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined>;
   availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability>;
-  /** Asks for a readable copy of an archived version. May be repeated; of a readable one it changes nothing. */
+  /** Asks for a readable copy of an archived version. May be repeated; a copy that is there already stays for `days` from now. */
   thaw(ref: ObjectRef, options: ThawOptions, signal: AbortSignal): Promise<void>;
   /** Keys under a prefix, in key order, also those that a delete marker hides; only keys after `after`. */
   list(prefix: string, signal: AbortSignal, after?: string): AsyncIterable<ListedObject>;

@@ -178,6 +178,10 @@ function describeArchive(world: World): void {
     const availability = await vault.availabilityOf(ref, signal);
     expect(availability).toMatchObject({ state: "readable", until: expect.any(Date) });
     expect((await readAll(vault, ref)).toString()).toBe("cold");
+    await vault.thaw(ref, { tier: "standard", days: 30 }, signal);
+    const extended = await vault.availabilityOf(ref, signal);
+    expect(extended).toMatchObject({ state: "readable" });
+    expect((extended as { until: Date }).until > (availability as { until: Date }).until).toBe(true);
   });
 
   it("has nothing to thaw of what can be read", async () => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { areReadable } from "../../../lambda/engine/jobs/thaw/artifacts.ts";
 import { awaitThaw, wakeThaw } from "../../../lambda/engine/jobs/thaw/await-thaw.ts";
 import { lookAtThaw } from "../../../lambda/engine/jobs/thaw/look-at-thaw.ts";
 import { planThaw } from "../../../lambda/engine/jobs/thaw/plan-thaw.ts";
 import { requestThaw } from "../../../lambda/engine/jobs/thaw/request-thaw.ts";
 import { parseManifest } from "../../../lambda/engine/model/manifest.ts";
 import { estimateThaw } from "../../../lambda/engine/model/thaw.ts";
-import type { Availability } from "../../../lambda/engine/vault/vault.ts";
-import { backupIdOf } from "../../../lambda/handlers/thawed.ts";
+import type { Availability, ObjectRef, Vault } from "../../../lambda/engine/vault/vault.ts";
+import { objectOf } from "../../../lambda/handlers/thawed.ts";
 import { makeEstate } from "../../support/estate.ts";
 import { executionArn, type JobWorld, NEVER } from "../../support/job-world.ts";
 import { backedUpWorld } from "../../support/recovery.ts";
@@ -32,7 +33,10 @@ async function frozenWorld() {
   const look = () => lookAtThaw({ job: "look-at-thaw", execution, plan: thawPlan }, world.services, NEVER);
   const wait = (taskToken: string) =>
     awaitThaw({ job: "await-thaw", execution, plan: thawPlan, taskToken }, world.services, NEVER);
-  return { world, backup, artifacts, all, plan, ask, look, wait };
+  const [last] = artifacts.slice(-1);
+  const object = { key: last?.key ?? "", backupId: backup.backupId };
+  const wake = () => wakeThaw(object, world.services, NEVER);
+  return { world, backup, artifacts, all, plan, ask, look, wait, wake };
 }
 
 async function artifactsOf({ vault }: JobWorld, key: string) {
@@ -104,28 +108,60 @@ describe("a thaw", () => {
   });
 
   it("is woken by the event of the last object, not by an earlier one, and at its newest token", async () => {
-    const { ask, wait, all, backup, world } = await frozenWorld();
+    const { ask, wait, all, wake, artifacts, world } = await frozenWorld();
     await ask();
     await wait("token-1");
     await wait("token-2");
-    expect(await wakeThaw(backup.backupId, world.services, NEVER)).toBe("not-yet");
-    expect(world.answers).toEqual([]);
     all({ state: "readable" });
-    expect(await wakeThaw(backup.backupId, world.services, NEVER)).toBe("woken");
+    for (const artifact of artifacts) {
+      world.vault.setAvailability(artifact, { state: "thawing" });
+      expect(await wake()).toBe("not-yet");
+      world.vault.setAvailability(artifact, { state: "readable" });
+    }
+    expect(world.answers).toEqual([]);
+    expect(await wake()).toBe("woken");
     expect(world.answers).toMatchObject([{ kind: "succeed", token: "token-2" }]);
+  });
+
+  it("is looked at from the object on that came, which the one behind it is to follow", async () => {
+    const refs = Array.from({ length: 100 }, (_, index) => ({ key: `${index}`, versionId: `v${index}` }));
+    const looked: string[] = [];
+    const vault = {
+      availabilityOf: async ({ key }: ObjectRef) => {
+        looked.push(key);
+        return { state: Number(key) > 49 ? "thawing" : "readable" } as const;
+      },
+    } as Partial<Vault> as Vault;
+    expect(await areReadable(refs, "49", vault, NEVER)).toBe(false);
+    expect(looked).toHaveLength(16);
+    expect(looked[0]).toBe("50");
+  });
+
+  it("asks for more days of copies that would end before a recovery could read them", async () => {
+    const { ask, all, artifacts, world } = await frozenWorld();
+    const [first] = artifacts;
+    if (first === undefined) throw new Error("no artifact");
+    const inDays = (days: number) => new Date(world.clock.now().getTime() + days * 86_400_000);
+    all({ state: "readable", until: inDays(30) });
+    world.vault.setAvailability(first, { state: "readable", until: inDays(0.1) });
+    expect(await ask()).toMatchObject({ state: "ready" });
+    const until = async (ref: ObjectRef) => (await world.vault.availabilityOf(ref, NEVER)) as { until: Date };
+    expect((await until(first)).until > inDays(6)).toBe(true);
+    expect(artifacts.length).toBeGreaterThan(1);
+    for (const other of artifacts.slice(1)) expect((await until(other)).until > inDays(29)).toBe(true);
   });
 
   it("nobody is woken for a backup that nobody waits for", async () => {
     const { world } = await frozenWorld();
-    expect(await wakeThaw("20261101T010000123Z-7k2m9qx4ta", world.services, NEVER)).toBe("nobody-waits");
+    const object = { key: "data/weekly/ledger/a", backupId: "20261101T010000123Z-7k2m9qx4ta" };
+    expect(await wakeThaw(object, world.services, NEVER)).toBe("nobody-waits");
   });
 
   it("finds the backup in the event's key, and nothing in that of a manifest", () => {
     const event = (key: string) => ({ detail: { object: { key } } });
-    expect(backupIdOf(event("data/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta/dump/a.bson.zst"))).toBe(
-      "20261101T010000123Z-7k2m9qx4ta",
-    );
-    expect(backupIdOf(event("manifests/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta.json"))).toBeUndefined();
+    const key = "data/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta/dump/a.bson.zst";
+    expect(objectOf(event(key))).toEqual({ key, backupId: "20261101T010000123Z-7k2m9qx4ta" });
+    expect(objectOf(event("manifests/weekly/mongodb/20261101T010000123Z-7k2m9qx4ta.json"))).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@ import { RefusedError } from "../../model/errors.ts";
 import type { Artifact } from "../../model/manifest.ts";
 import type { BackupRef } from "../../model/requests.ts";
 import { findBackup } from "../../vault/catalog-reader.ts";
-import type { Availability, Vault } from "../../vault/vault.ts";
+import type { Availability, ObjectRef, Vault } from "../../vault/vault.ts";
 import { mapParallel } from "../parallel.ts";
 
 /** S3 answers each within milliseconds; more at once would only wait for connections. */
@@ -41,13 +41,26 @@ export function lookAtArtifacts(
   }));
 }
 
-/** Whether all can be read; ends at the first that cannot, so that each of a thousand events costs one look. */
+/**
+ * Whether all can be read. Looks from `from` on and ends at the first ones that cannot: a thousand objects tell of
+ * themselves about in the order in which they were asked for, so that the one behind is most likely still on its way.
+ */
 export async function areReadable(
-  artifacts: readonly Artifact[],
+  refs: readonly ObjectRef[],
+  from: string,
   vault: Vault,
   signal: AbortSignal,
 ): Promise<boolean> {
-  for (const artifact of artifacts)
-    if ((await vault.availabilityOf(artifact, signal)).state !== "readable") return false;
+  const first = refs.findIndex(({ key }) => key === from) + 1;
+  const inOrder = [...refs.slice(first), ...refs.slice(0, first)];
+  for (let at = 0; at < inOrder.length; at += LOOKS_AT_ONCE) {
+    const looked = await mapParallel(
+      inOrder.slice(at, at + LOOKS_AT_ONCE),
+      LOOKS_AT_ONCE,
+      signal,
+      (ref, either) => vault.availabilityOf(ref, either),
+    );
+    if (looked.some(({ state }) => state !== "readable")) return false;
+  }
   return true;
 }
