@@ -3,6 +3,7 @@ import type { DestructiveCommand } from "../model/manifest.ts";
 import { compareLogTimes, formatLogTime, positionOf } from "../model/position.ts";
 import type { Changes, ChangesOptions, ChangesSummary, StoredItem } from "../sources/source.ts";
 import type { DumpTools } from "./dump-tools.ts";
+import { piecesOf } from "./large-documents.ts";
 import { OPLOG_ITEM, parseNamespace } from "./names.ts";
 import {
   checkReached,
@@ -77,7 +78,7 @@ export class MongodbChanges implements Changes {
       if (first) requireStart(documents.subarray(0, skipped), this.#from);
       first = false;
       last = this.#note(documents, ends, skipped) ?? last;
-      if (documents.length > skipped) yield documents.subarray(skipped);
+      yield* piecesOf({ documents: documents.subarray(skipped), ends });
       progress({ phase: "slice", name: OPLOG_ITEM, bytes: documents.length - skipped });
       cut = this.#options.enough();
       if (cut) break;

@@ -186,14 +186,14 @@ export class MongodbDump implements Dump {
             touched.add(one);
             kept.push(one.bytes);
           }
-        first ??= entry;
+        first ??= Buffer.from(entry);
         if (end === documents.length) last = readTime(entry);
         start = end;
       }
       const skipped = inclusive || skippedStart ? 0 : (ends[0] ?? 0);
       skippedStart = true;
       const bytes = this.#part.isWhole ? documents.subarray(skipped) : Buffer.concat(kept);
-      if (bytes.length > 0) yield bytes;
+      yield* piecesOf({ documents: bytes, ends });
     }
     checkNoGap(first, from);
     checkReached(last, to);

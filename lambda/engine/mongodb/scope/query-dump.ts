@@ -6,6 +6,7 @@ import type { Dump, DumpItem, DumpSummary } from "../../sources/source.ts";
 import type { DumpTools } from "../dump-tools.ts";
 import { fromExtendedJson } from "../extended-json.ts";
 import { makeFingerprint } from "../fingerprint-live.ts";
+import { piecesOf } from "../large-documents.ts";
 import { type Listed, listNamespaces } from "../list-namespaces.ts";
 import { encodeMetadata } from "../metadata.ts";
 import { dataItem, metadataItem, nameOf, PRELUDE_ITEM } from "../names.ts";
@@ -83,7 +84,7 @@ export class MongodbQueryDump implements Dump {
     try {
       for await (const { documents, ends } of readRaw(connection, listed.namespace, options)) {
         content.addAll(documents, ends);
-        if (documents.length > 0) yield documents;
+        yield* piecesOf({ documents, ends });
         progress({ phase: "dump", name: this.#name, bytes: content.bytes });
       }
     } catch (error) {
