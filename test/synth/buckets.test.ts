@@ -155,7 +155,7 @@ describe.each(["vault", "replica"] as const)(
       });
       const text = JSON.stringify(denial?.Resource);
       const written = Object.values(keys).flatMap((key) => /^[a-z]+/.exec(key("daily", "x", "y", "z")) ?? []);
-      const ofState = ["claims", "incidents", "approvals", "runs"];
+      const ofState = ["claims", "incidents", "approvals", "escalations", "runs"];
       const committed = written.filter((prefix) => prefix !== "data" && !ofState.includes(prefix));
       expect(committed).toContain("recoveries");
       for (const prefix of committed) expect(text).toContain(`/${prefix}/*`);

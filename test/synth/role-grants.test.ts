@@ -70,7 +70,7 @@ describe("what a role may do by its configuration", () => {
     const puts = roleGrants("approver", makeEstate(), STORES).filter(({ actions }) =>
       actions.includes("s3:PutObject"),
     );
-    expect(puts.flatMap(({ resources }) => resources)).toEqual(["arn:state/approvals/escalations/*"]);
+    expect(puts.flatMap(({ resources }) => resources)).toEqual(["arn:state/escalations/*"]);
   });
 
   test("the writer answers recoveries too, for which it sets aside what they overwrite", () => {

@@ -27,6 +27,6 @@ export const keys = {
   /** The token that waits for the artifacts of a backup to be thawed. */
   thaw: (backupId: string) => `runs/thaws/${backupId}.json`,
   /** The token that an escalation waits for. */
-  escalation: (runId: string) => `approvals/escalations/${runId}.json`,
+  escalation: (runId: string) => `escalations/${runId}.json`,
   step: (runId: string, step: string) => `runs/${runId}/${step}.json`,
 } as const;

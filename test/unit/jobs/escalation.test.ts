@@ -74,6 +74,18 @@ describe("an escalation", () => {
     expect(await answer({ acknowledge: "run-7", by: "Omar" })).toMatchObject({ level: "L1" });
   });
 
+  it("hears the same person again whose first answer was lost, and tells another one who has it", async () => {
+    const { call, answer, world } = makeCalls();
+    await call("L1", "token-1");
+    const first = await answer({ acknowledge: "run-7", by: "Omar" });
+    const over = { tokens: { succeed: async () => false } };
+    expect(await answer({ acknowledge: "run-7", by: "Omar" }, over)).toEqual(first);
+    await expect(answer({ acknowledge: "run-7", by: "Sara" }, over)).rejects.toMatchObject({
+      message: expect.stringContaining("Omar has taken it over"),
+    });
+    expect(world.answers).toHaveLength(1);
+  });
+
   it("refuses an answer to nothing, a late one, and one without a name", async () => {
     const { call, answer } = makeCalls();
     await expect(answer({ acknowledge: "run-8", by: "Omar" })).rejects.toMatchObject({

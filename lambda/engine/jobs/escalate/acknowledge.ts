@@ -11,8 +11,8 @@ import type { Services } from "../services.ts";
 import { callSchema } from "./call-contacts.ts";
 
 /**
- * Answers an escalation that waits: no further level is called. A second answer finds nothing that waits. Throws
- * `RefusedError` INPUT_INVALID with every fault, or NOT_APPROVED when nothing waits.
+ * Answers an escalation that waits: no further level is called. Repeatable by the same person; the answer of another
+ * one finds nothing that waits. Throws `RefusedError` INPUT_INVALID with every fault, or NOT_APPROVED when nothing waits.
  */
 export async function acknowledge(
   request: z.infer<typeof acknowledgeRequestSchema>,
@@ -20,11 +20,14 @@ export async function acknowledge(
   signal: AbortSignal,
 ): Promise<Acknowledgement> {
   const { acknowledge: runId, by: takenBy } = parseInput(request.input);
-  const found = await state.read(keys.escalation(runId), signal);
+  const key = keys.escalation(runId);
+  const found = await state.read(key, signal);
   if (found === undefined) throw nothingWaits(runId);
-  const { taskToken, level } = callSchema.parse(found.value);
-  const answer = { runId, level, takenBy };
-  if (!(await tokens.succeed(taskToken, answer))) throw nothingWaits(runId);
+  const call = callSchema.parse(found.value);
+  const answer = { runId, level: call.level, takenBy };
+  if (call.takenBy === takenBy) return answer;
+  if (!(await tokens.succeed(call.taskToken, answer))) throw nothingWaits(runId, call.takenBy);
+  await state.replace(key, { ...call, takenBy }, found.etag, signal);
   log.info("An escalation was taken over", { ...answer });
   return answer;
 }
@@ -39,10 +42,14 @@ function parseInput(raw: unknown): z.infer<typeof acknowledgeInputSchema> {
   });
 }
 
-function nothingWaits(runId: string): RefusedError {
+function nothingWaits(runId: string, takenBy?: string): RefusedError {
+  const why =
+    takenBy === undefined
+      ? "somebody has taken it over, the next level is being called just now, or the last one has not answered in time"
+      : `${takenBy} has taken it over`;
   return new RefusedError(
     "NOT_APPROVED",
-    `No escalation ${runId} waits: somebody has taken it over, or its last level has not answered in time. Look at the execution of escalate; start a new one where nobody works on it.`,
+    `No escalation ${runId} waits: ${why}. Look at the execution of escalate; answer again when the next level was called, and start a new one where nobody works on it.`,
     { facts: { runId } },
   );
 }

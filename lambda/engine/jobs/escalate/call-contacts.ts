@@ -4,11 +4,13 @@ import { type callContactsRequestSchema, describeCall, levelSchema } from "../..
 import { keys } from "../../model/keys.ts";
 import type { Services } from "../services.ts";
 
-/** Under `approvals/`, which only the approver role can read: whom an escalation waits for. */
+/** Under `escalations/`, which only the approver role can read and write: whom an escalation waits for. */
 export const callSchema = z.strictObject({
   taskToken: z.string().min(1),
   level: levelSchema,
   calledAt: z.iso.datetime(),
+  /** Who took it over. */
+  takenBy: z.string().optional(),
 });
 
 type Call = z.infer<typeof callSchema>;
