@@ -1,7 +1,7 @@
 import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
-import { fileComesBack, redisComesBack } from "./other-steps.ts";
+import { configurationComesBack, fileComesBack, redisComesBack } from "./other-steps.ts";
 import { partComesBackBeside } from "./part-steps.ts";
 import {
   appWasDownOnlyMeanwhile,
@@ -32,6 +32,7 @@ export const coreSteps: readonly Step<World>[] = [
   partComesBackBeside,
   redisComesBack,
   fileComesBack,
+  configurationComesBack,
 ];
 
 /** What `--all` adds: the other runbooks, each on the machines that were deployed. */

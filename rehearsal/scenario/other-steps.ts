@@ -7,6 +7,7 @@ import { recoverWhenIdle } from "./recover-when-idle.ts";
 import { demand, type Step } from "./step.ts";
 
 const FILE = "invoices/فاتورة-1.pdf";
+const SETTINGS = [".env", "compose.yaml", "nginx/erp.conf"];
 const OTHER_FILE = "invoices/فاتورة-2.pdf";
 
 /** Every session is gone; the backup that a schedule made is put into the running server, key by key. */
@@ -49,6 +50,26 @@ export const fileComesBack: Step<World> = {
     demand(after === before, `${FILE} was ${before} and is ${after}`);
     demand((await judge(join(uploadsFolder, OTHER_FILE))) === other, `${OTHER_FILE} was touched`);
     return { comparison, file: after };
+  },
+};
+
+/** What a new host needs first. The folder itself is gone, as on one. */
+export const configurationComesBack: Step<World> = {
+  name: "The configuration is gone and comes back, with its modes",
+  run: async (world) => {
+    const { settingsFolder } = world.get("company");
+    const judgeAll = () => Promise.all(SETTINGS.map((name) => judge(join(settingsFolder, name))));
+    const before = await judgeAll();
+    await rm(settingsFolder, { recursive: true });
+    const { comparison } = await recoverWhenIdle(world, {
+      source: "settings",
+      backupId: backupOf(world, "settings"),
+      reason: "rehearsal: configuration deleted",
+    });
+    demand(comparison.outcome === "identical", `the comparison is ${JSON.stringify(comparison)}`);
+    const after = await judgeAll();
+    demand(after.join() === before.join(), `the files were ${before.join()} and are ${after.join()}`);
+    return { comparison, files: after };
   },
 };
 

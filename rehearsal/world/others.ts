@@ -10,11 +10,12 @@ const INVOICES = 40;
 const SCAN_BYTES = 30_000;
 const PASSWORD_SECRET = "company/redis";
 
-/** What a company has beside its database: sessions in a Redis, and uploads in a folder. */
+/** What a company has beside its database: sessions in a Redis, uploads in a folder, and its configuration. */
 export interface Others {
   readonly redis: RedisServer;
   readonly redisPassword: string;
   readonly uploadsFolder: string;
+  readonly settingsFolder: string;
 }
 
 /** Starts them, with some of everything in them. */
@@ -27,9 +28,11 @@ export async function startOthers(folder: string, signal: AbortSignal): Promise<
     signal,
   });
   const uploadsFolder = join(folder, "uploads");
-  const others = { redis, redisPassword, uploadsFolder };
+  const settingsFolder = join(folder, "settings");
+  const others = { redis, redisPassword, uploadsFolder, settingsFolder };
   await fillRedis(others);
   await fillUploads(uploadsFolder);
+  await fillSettings(others);
   return others;
 }
 
@@ -42,8 +45,8 @@ export async function askRedis(others: Others, ...command: string[]): Promise<st
   return stdout.trim();
 }
 
-/** The sources `redis` and `uploads` of `estate.yaml`, and the secret that they name. */
-export function otherSourcesOf({ redis, redisPassword, uploadsFolder }: Others) {
+/** The sources `redis`, `uploads` and `settings` of `estate.yaml`, and the secret that they name. */
+export function otherSourcesOf({ redis, redisPassword, uploadsFolder, settingsFolder }: Others) {
   return {
     sources: {
       redis: {
@@ -51,6 +54,7 @@ export function otherSourcesOf({ redis, redisPassword, uploadsFolder }: Others) 
         passwordSecret: PASSWORD_SECRET,
       },
       uploads: { kind: "files", folders: { uploads: uploadsFolder } },
+      settings: { kind: "config", paths: [settingsFolder] },
     },
     secrets: { [PASSWORD_SECRET]: redisPassword },
   };
@@ -71,4 +75,14 @@ async function fillUploads(folder: string): Promise<void> {
     await writeFile(join(folder, "invoices", `فاتورة-${n}.pdf`), randomBytes(SCAN_BYTES));
   await writeFile(join(folder, "avatars", "empty.png"), "");
   await chmod(join(folder, "invoices", "فاتورة-1.pdf"), 0o600);
+}
+
+async function fillSettings({ settingsFolder, redisPassword }: Others): Promise<void> {
+  await mkdir(join(settingsFolder, "nginx"), { recursive: true });
+  const write = (name: string, text: string, mode: number) =>
+    writeFile(join(settingsFolder, name), text, { mode });
+  await write(".env", `REDIS_PASSWORD=${redisPassword}\n`, 0o600);
+  await write(".env.example", "REDIS_PASSWORD=\n", 0o644);
+  await write("compose.yaml", "services:\n  app:\n    image: erp\n    env_file: .env\n", 0o644);
+  await write("nginx/erp.conf", "server {\n  listen 80;\n}\n", 0o644);
 }

@@ -34,6 +34,7 @@ const ZONES: readonly Zone[] = [
     to: [
       "files/",
       "certificates/",
+      "config-files/",
       "mongodb/",
       "redis/",
       "qdrant/",
@@ -57,6 +58,11 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}certificates/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}config-files/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },

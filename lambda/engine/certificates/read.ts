@@ -1,14 +1,12 @@
-import { posix } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { FileFacts, FileSystem } from "../host/file-system.ts";
+import { followLinks } from "../host/follow-links.ts";
 import { SourceError, throwIfAborted } from "../model/errors.ts";
 import type { Place } from "./find.ts";
 import { type Pair, readPair } from "./pair.ts";
 
 /** A PEM file is a few kilobytes. */
 const FILE_LIMIT_BYTES = 2 * 1024 * 1024;
-/** Links of links: `live` points to `archive`. */
-const LINKS_LIMIT = 8;
 /** A renewal replaces two files, one after the other: a pair that does not fit is read again. */
 const READ_ATTEMPTS = 3;
 const RETRY_PAUSE_MS = 1_000;
@@ -55,19 +53,4 @@ async function readPem(path: string, files: FileSystem): Promise<PemFile> {
   } finally {
     await handle.close();
   }
-}
-
-/** The file that a path means at last. Throws `SourceError` MISSING. */
-export async function followLinks(path: string, files: FileSystem): Promise<string> {
-  let place = path;
-  for (let links = 0; links < LINKS_LIMIT; links++) {
-    const facts = await files.lstat(Buffer.from(place));
-    if (facts?.type !== "link") return place;
-    const target = (await files.readLink(Buffer.from(place))).toString();
-    place = posix.resolve(posix.dirname(place), target);
-  }
-  throw new SourceError(
-    "MISSING",
-    `${path} is a link that leads nowhere after ${LINKS_LIMIT} links. Correct it.`,
-  );
 }

@@ -1,16 +1,13 @@
 import { posix } from "node:path";
 import type { FileSystem } from "../host/file-system.ts";
+import { followLinks } from "../host/follow-links.ts";
+import { putFile } from "../host/put-file.ts";
 import { IntegrityError, RefusedError, SourceError, throwIfAborted } from "../model/errors.ts";
 import type { RestoreItem, RestoreReport, TargetGuard } from "../sources/source.ts";
 import type { CertificatesConfig } from "./config.ts";
 import { findPlaces, type Place, placeOf } from "./find.ts";
 import { chainItem, type IndexedFacts, keyItem, readIndex, readWhole } from "./index-file.ts";
 import { readPair } from "./pair.ts";
-import { followLinks } from "./read.ts";
-
-const FOLDERS_LIMIT = 64;
-/** sshd takes packets of 256 KiB. Source: OpenSSH, `SFTP_MAX_MSG_LENGTH`. */
-const PIECE_BYTES = 128 * 1024;
 
 export interface RestoreTools {
   readonly config: CertificatesConfig;
@@ -124,46 +121,11 @@ async function readContent(
   return { bytes: await readWhole(item, facts.bytes), facts };
 }
 
+/** Where a link lies, the file that it means is replaced: an ACME client goes on with its links. A drill is no root. */
 async function put({ place, chain, key }: Wanted, tools: RestoreTools): Promise<void> {
-  await putFile(place.key, key, tools);
-  await putFile(place.chain, chain, tools);
-}
-
-/** Where a link lies, the file that it means is replaced: an ACME client goes on with its links. */
-async function putFile(path: string, { bytes, facts }: Content, tools: RestoreTools): Promise<void> {
-  const { files } = tools;
-  const place = await followLinks(path, files);
-  await makeFolders(posix.dirname(place), files);
-  const temporary = Buffer.from(posix.join(posix.dirname(place), `.${tools.newName()}.backup-estate`));
-  const file = await files.create(temporary);
-  const { mode, uid, gid, modifiedSeconds } = facts;
-  try {
-    for (let from = 0; from < bytes.length; from += PIECE_BYTES)
-      await file.write(from, bytes.subarray(from, from + PIECE_BYTES));
-  } catch (error) {
-    await file.abandon();
-    throw error;
-  }
-  await finish(() => file.finish(bytes.length, { mode, modifiedSeconds, owner: { uid, gid } }));
-  await files.rename(temporary, Buffer.from(place));
-}
-
-/** Only root may give files away: all but the owner is as it was, and a drill is no root. */
-async function finish(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof SourceError) || error.code !== "FORBIDDEN") throw error;
-  }
-}
-
-async function makeFolders(folder: string, files: FileSystem): Promise<void> {
-  const missing: string[] = [];
-  for (let at = folder; missing.length < FOLDERS_LIMIT; at = posix.dirname(at)) {
-    if ((await files.stat(Buffer.from(at))) !== undefined) break;
-    missing.push(at);
-  }
-  for (const one of missing.toReversed()) await files.makeFolder(Buffer.from(one));
+  const options = { files: tools.files, newName: tools.newName, owners: "as-permitted" } as const;
+  await putFile(await followLinks(place.key, tools.files), key, options);
+  await putFile(await followLinks(place.chain, tools.files), chain, options);
 }
 
 async function remove({ chain, key }: Place, files: FileSystem): Promise<void> {

@@ -1,4 +1,5 @@
 import { certificates } from "./certificates.ts";
+import { config } from "./config.ts";
 import { files } from "./files.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
@@ -15,5 +16,6 @@ export const sources: Readonly<Record<string, Source>> = {
   [qdrant.kind]: qdrant as unknown as Source,
   [files.kind]: files as unknown as Source,
   [certificates.kind]: certificates as unknown as Source,
+  [config.kind]: config as unknown as Source,
   [n8n.kind]: n8n as unknown as Source,
 };

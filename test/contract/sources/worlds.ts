@@ -1,5 +1,6 @@
 import type { StartWorld } from "./world.ts";
 import { startCertificatesWorld } from "./worlds/certificates.ts";
+import { startConfigWorld } from "./worlds/config.ts";
 import { startFilesWorld } from "./worlds/files.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
@@ -14,6 +15,7 @@ export const worlds: Readonly<Record<string, StartWorld>> = {
   files: startFilesWorld,
   qdrant: startQdrantWorld,
   certificates: startCertificatesWorld,
+  config: startConfigWorld,
   n8n: startN8nWorld,
   "http-export": startHttpExportWorld,
 };

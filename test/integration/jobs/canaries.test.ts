@@ -24,7 +24,11 @@ const PASSWORDS = {
   "wrong-password": "canary-mistyped-2290ce",
 };
 /** What a source holds: it may stand in its own artifacts. */
-const CONTENT = { cache: "canary-in-a-key-51ad08", uploads: "canary-in-an-upload-e04c6d" };
+const CONTENT = {
+  cache: "canary-in-a-key-51ad08",
+  uploads: "canary-in-an-upload-e04c6d",
+  settings: "canary-in-an-env-90d2aa",
+};
 
 let redis: TestRedis;
 let scratch: TestRedis;
@@ -37,9 +41,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "backup-estate-canaries-"));
   execFileSync("mkdir", [
     "-p",
-    ...["uploads", "scratch", "live/erp.example.com"].map((one) => join(folder, one)),
+    ...["uploads", "settings", "scratch", "live/erp.example.com"].map((one) => join(folder, one)),
   ]);
   await writeFile(join(folder, "uploads/.env"), `DB_PASSWORD=${CONTENT.uploads}\n`);
+  await writeFile(join(folder, "settings/.env"), `DB_PASSWORD=${CONTENT.settings}\n`);
   await redis.client.set("session", CONTENT.cache);
   await redis.client.call("ACL", "SETUSER", "reader", "on", `>${PASSWORDS["redis-password"]}`, "~*", "+@all");
   const { server, ca } = makeCertificates();
@@ -54,9 +59,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("secrets of redis, uploads and certificates stand nowhere outside the artifacts of their own source", async () => {
+it("secrets of redis, uploads, configuration and certificates stand nowhere outside the artifacts of their own source", async () => {
   const run = makeRun();
-  for (const source of ["cache", "uploads", "tls"]) {
+  for (const source of ["cache", "uploads", "settings", "tls"]) {
     const { backup } = await run.backUp(source);
     await check({ job: "check", backup, drillDue: true }, run.services, NEVER);
     expect(await drill({ job: "drill", backup }, run.services, NEVER)).toMatchObject({
@@ -71,7 +76,9 @@ it("secrets of redis, uploads and certificates stand nowhere outside the artifac
   const leaks = findLeaks(places, canaries);
   expect(leaks.filter(({ place, canary }) => !place.includes(`/${canary}/`))).toEqual([]);
   // The scan reads what it should: both contents are found where they belong.
-  expect(new Set(leaks.map(({ canary }) => canary))).toEqual(new Set(["cache", "uploads", "tls"]));
+  expect(new Set(leaks.map(({ canary }) => canary))).toEqual(
+    new Set(["cache", "uploads", "settings", "tls"]),
+  );
 });
 
 it.each(["plain", "hex", "base64"] as const)(
@@ -96,6 +103,7 @@ function makeSources() {
     cache: login("redis-password"),
     locked: login("wrong-password"),
     uploads: source("files", { folders: { uploads: join(folder, "uploads") } }),
+    settings: source("config", { paths: [join(folder, "settings")] }),
     tls: source("certificates", { acmeFolder: folder }),
   };
 }

@@ -8,7 +8,14 @@ it("every registered kind of source is rehearsed, or is left out with its reason
   const server = { host: "127.0.0.1", port: 1 };
   const user = { name: "estate", password: "x" };
   const databaseUsers = { dump: user, restore: user, replay: user };
-  const company = { mongod: server, databaseUsers, redis: server, redisPassword: "x", uploadsFolder: "/srv" };
+  const company = {
+    mongod: server,
+    databaseUsers,
+    redis: server,
+    redisPassword: "x",
+    uploadsFolder: "/srv",
+    settingsFolder: "/etc",
+  };
   const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>
     "kind" in source ? source.kind : name,
   );

@@ -1,0 +1,81 @@
+import { createHmac } from "node:crypto";
+import { posix } from "node:path";
+import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
+import type { Entry, EntryHeader } from "./entry.ts";
+import { isCompose, isTemplate, isVariables, parses, variablesOf } from "./judge.ts";
+
+const HEX_DIGITS = 32;
+
+/**
+ * What a manifest may tell of secrets: paths, modes and times, and a digest of each content that is keyed by the salt.
+ * The salt is in the artifact alone, so that nobody without it can try guesses against a digest.
+ */
+export class KeyedFingerprint {
+  readonly #salt: Buffer;
+  readonly #found = new Map<string, NamespaceFingerprint>();
+  /** Names of variables, by the path of the file that has them. */
+  readonly #variables = new Map<string, ReadonlySet<string>>();
+  readonly #templates = new Map<string, ReadonlySet<string>>();
+
+  constructor(salt: Buffer) {
+    this.#salt = salt;
+  }
+
+  /** Folders are restored and not compared: a drill's folder has others around them. */
+  add({ header, bytes }: Entry): void {
+    if (header.type === "folder") return;
+    if (isTemplate(header.path)) this.#templates.set(posix.dirname(header.path), variablesOf(bytes));
+    else if (isVariables(header.path)) this.#variables.set(header.path, variablesOf(bytes));
+    this.#found.set(header.path, this.#fingerprintOf(header, bytes));
+  }
+
+  /** Also says of each file of variables how many are missing that the template beside it names. */
+  finish(): Fingerprint {
+    const all = [...this.#found].map(([path, one]) => {
+      const missing = this.#missingIn(path);
+      const options = { ...(one.options as object), ...(missing && { missingVariables: missing.length }) };
+      return [path, { ...one, options }] as const;
+    });
+    return Object.fromEntries(all);
+  }
+
+  /** What an operator ought to know: names, never values. */
+  notes(): string[] {
+    const notes: string[] = [];
+    for (const [path, { options }] of this.#found) {
+      if ((options as { parses?: boolean }).parses === false)
+        notes.push(`${path} is no YAML: Docker Compose could not start anything with it.`);
+      const missing = this.#missingIn(path) ?? [];
+      if (missing.length > 0)
+        notes.push(`${path} lacks variables that the template beside it names: ${missing.join(", ")}.`);
+    }
+    return notes;
+  }
+
+  #missingIn(path: string): string[] | undefined {
+    const template = this.#templates.get(posix.dirname(path));
+    const variables = this.#variables.get(path);
+    if (template === undefined || variables === undefined) return undefined;
+    return [...template].filter((name) => !variables.has(name));
+  }
+
+  #fingerprintOf(header: EntryHeader, bytes: Buffer): NamespaceFingerprint {
+    const { type, path, mode, modifiedSeconds } = header;
+    const hash = createHmac("sha256", this.#salt).update(path).update("\0");
+    hash.update(header.type === "link" ? header.target : bytes);
+    return {
+      kind: type,
+      count: 1,
+      // The sizes of secrets are nobody's business.
+      bytes: 0,
+      contentHash: hash.digest("hex").slice(0, HEX_DIGITS),
+      // A link's own mode and time can be set by few servers.
+      options: type === "file" ? { mode, modifiedSeconds, ...composeFacts(path, bytes) } : {},
+      indexes: [],
+    };
+  }
+}
+
+function composeFacts(path: string, bytes: Buffer): { parses?: boolean } {
+  return isCompose(path) ? { parses: parses(bytes) } : {};
+}

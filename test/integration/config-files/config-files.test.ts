@@ -1,0 +1,250 @@
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
+import { openHost } from "../../../lambda/engine/host/open-host.ts";
+import { SourceError } from "../../../lambda/engine/model/errors.ts";
+import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
+import { config } from "../../../lambda/engine/sources/config.ts";
+import type { TargetGuard } from "../../../lambda/engine/sources/source.ts";
+import {
+  makeContext,
+  manifestFor,
+  readItems,
+  type TakenDump,
+  toRestoreItems,
+} from "../../support/mongodb.ts";
+import { type Sshd, startSshd } from "../../support/sshd.ts";
+
+const NEVER = new AbortController().signal;
+const SECRET = "MONGO_PASSWORD=kept-to-itself\n";
+let sshd: Sshd;
+let folder: string;
+
+beforeAll(async () => {
+  sshd = await startSshd();
+});
+afterAll(() => sshd[Symbol.asyncDispose]());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "backup-estate-config-files-"));
+  await mkdir(at("srv"));
+  await writeFile(at("srv/.env"), SECRET, { mode: 0o600 });
+  return () => rm(folder, { recursive: true, force: true });
+});
+
+const at = (...path: string[]) => join(folder, ...path);
+const ALL = { paths: ["/srv"] };
+
+async function open(options: object, wrap: (files: FileSystem) => FileSystem = (files) => files) {
+  const host = await openHost(sshd.host, sshd.privateKey, NEVER);
+  const wrapped = { ...host, files: async () => wrap((await host.files?.()) as FileSystem) };
+  const parsed = config.config.parse({ root: folder, ...options });
+  const context = { ...makeContext(NEVER), host: { ...wrapped, [Symbol.asyncDispose]: async () => {} } };
+  const session = await config.open(parsed, context, "write");
+  return {
+    session,
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
+      await host[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function take(options: object = ALL, wrap?: (files: FileSystem) => FileSystem): Promise<TakenDump> {
+  await using opened = await open(options, wrap);
+  const dump = opened.session.dump({ proof: "as-read" });
+  return { items: await readItems(dump, 1), summary: await dump.summary() };
+}
+
+async function restore(
+  taken: TakenDump,
+  options: object = ALL,
+  guard: TargetGuard = "replace",
+  wrap?: (files: FileSystem) => FileSystem,
+) {
+  await using opened = await open(options, wrap);
+  const items = toRestoreItems(taken.items);
+  const manifest = { ...manifestFor(taken.summary), source: "config", kind: "config" };
+  await opened.session.restore({ items, manifest, guard });
+  return compareFingerprints(taken.summary.fingerprint, await opened.session.fingerprint({ backup: items }));
+}
+
+describe("a backup of configuration", () => {
+  it("is none where a named path is not there, and says which", async () => {
+    await expect(take({ paths: ["/srv", "/etc/nginx"] })).rejects.toMatchObject({
+      name: "SourceError",
+      code: "MISSING",
+      message: expect.stringContaining("/etc/nginx"),
+    });
+  });
+
+  it("tells names of variables that a template has and the file has not, and of YAML that is none, never a value", async () => {
+    await writeFile(at("srv/.env.example"), "# the mail\nexport SMTP_HOST=\nMONGO_PASSWORD=\n");
+    await writeFile(at("srv/docker-compose.yml"), "services: [broken-by-hand\n");
+    const { summary } = await take();
+    expect(summary.notes).toEqual([
+      expect.stringMatching(/\/srv\/\.env lacks variables.*: SMTP_HOST\.$/),
+      expect.stringMatching(/docker-compose\.yml is no YAML/),
+    ]);
+    expect(JSON.stringify(summary)).not.toMatch(/kept-to-itself|broken-by-hand/);
+  });
+
+  it("has digests and sizes that say nothing: the same files give others each time", async () => {
+    const [first, second] = [await take(), await take()];
+    const hashOf = ({ summary }: TakenDump) => summary.fingerprint["/srv/.env"]?.contentHash;
+    expect(hashOf(first)).not.toBe(hashOf(second));
+    const sizeOf = ({ items }: TakenDump) => items.get("config/files")?.length;
+    expect(sizeOf(first)).not.toBe(sizeOf(second));
+  });
+
+  it("reads again what changes under it, and fails where that never ends", async () => {
+    let reads = 0;
+    const changing = (times: number) => (files: FileSystem) =>
+      withOpen(files, async (path) => {
+        reads += 1;
+        if (reads <= times) await writeFile(path, `CHANGED=${"x".repeat(reads)}\n`);
+      });
+    const { items } = await take(ALL, changing(2));
+    expect(items.get("config/files")?.toString("latin1")).toContain("CHANGED=xx\n");
+    reads = 0;
+    await expect(take(ALL, changing(99))).rejects.toMatchObject({ code: "FILE_FAILED" });
+  });
+
+  it("takes what a named link means, and a link below a folder as one", async () => {
+    await mkdir(at("etc/sites"), { recursive: true });
+    await writeFile(at("etc/real.conf"), "listen 80;\n");
+    await symlink(at("etc/real.conf"), at("etc/nginx.conf"));
+    await symlink("../real.conf", at("etc/sites/shop"));
+    const options = { paths: ["/etc/nginx.conf", "/etc/sites"] };
+    const taken = await take(options);
+    await rm(at("etc"), { recursive: true });
+    expect(await restore(taken, options)).toEqual([]);
+    expect(await readFile(at("etc/nginx.conf"), "utf8")).toBe("listen 80;\n");
+    expect(await readlink(at("etc/sites/shop"))).toBe("../real.conf");
+  });
+});
+
+describe("a recovery of configuration", () => {
+  it("gives back owner and mode, on a host that has nothing of it", async () => {
+    await chown(at("srv/.env"), 1234, 4321);
+    await chmod(at("srv/.env"), 0o640);
+    const taken = await take();
+    await rm(at("srv"), { recursive: true });
+    expect(await restore(taken, ALL, "refuse-non-empty")).toEqual([]);
+    expect(await readFile(at("srv/.env"), "utf8")).toBe(SECRET);
+    const { uid, gid, mode } = await lstat(at("srv/.env"));
+    expect([uid, gid, mode & 0o777]).toEqual([1234, 4321, 0o640]);
+  });
+
+  it("writes through a named link, and over a link that somebody put into a folder", async () => {
+    await mkdir(at("etc"));
+    await writeFile(at("etc/real.conf"), "listen 80;\n");
+    await symlink(at("etc/real.conf"), at("etc/nginx.conf"));
+    const options = { paths: ["/etc/nginx.conf", "/srv"] };
+    const taken = await take(options);
+    await writeFile(at("etc/real.conf"), "listen 81;\n");
+    await writeFile(at("passwords"), "not to be touched");
+    await rm(at("srv/.env"));
+    await symlink(at("passwords"), at("srv/.env"));
+    expect(await restore(taken, options)).toEqual([]);
+    expect(await readFile(at("etc/real.conf"), "utf8")).toBe("listen 80;\n");
+    expect(await readFile(at("passwords"), "utf8")).toBe("not to be touched");
+    expect((await lstat(at("srv/.env"))).isSymbolicLink()).toBe(false);
+  });
+
+  it("is refused for a path that the estate does not name, before anything is changed", async () => {
+    await mkdir(at("etc"));
+    await writeFile(at("etc/cron"), "old\n");
+    const taken = await take({ paths: ["/etc", "/srv"] });
+    await writeFile(at("srv/.env"), "now\n");
+    await expect(restore(taken)).rejects.toMatchObject({
+      name: "RefusedError",
+      code: "INPUT_INVALID",
+      message: expect.stringContaining("/etc/cron"),
+    });
+    expect(await readFile(at("srv/.env"), "utf8")).toBe("now\n");
+  });
+
+  it("is refused as a user who may not give files to their owners, before anything is changed", async () => {
+    const taken = await take();
+    await writeFile(at("srv/.env"), "now\n");
+    const noGiving = (files: FileSystem) => withoutOwners(files);
+    await expect(restore(taken, ALL, "replace", noGiving)).rejects.toMatchObject({
+      name: "SourceError",
+      code: "FORBIDDEN",
+      message: expect.stringContaining("Nothing was changed"),
+    });
+    expect(await readFile(at("srv/.env"), "utf8")).toBe("now\n");
+    expect(await take()).toBeDefined();
+  });
+
+  it("is refused of an artifact that does not hold what its manifest says", async () => {
+    const taken = await take();
+    const bytes = Buffer.from(taken.items.get("config/files") ?? Buffer.alloc(0));
+    const place = bytes.indexOf("kept-to-itself");
+    bytes[place] = 0x4b;
+    const changed = { ...taken, items: new Map([["config/files", bytes]]) };
+    await writeFile(at("srv/.env"), "now\n");
+    await expect(restore(changed)).rejects.toMatchObject({ code: "FINGERPRINT_DIFFERS" });
+    expect(await readFile(at("srv/.env"), "utf8")).toBe("now\n");
+  });
+});
+
+/** The same files, but that something happens to each before it is opened for reading. */
+function withOpen(files: FileSystem, before: (path: string) => Promise<void>): FileSystem {
+  return withMethods(files, {
+    open: async (path) => {
+      const handle = await files.open(path);
+      return {
+        ...handle,
+        facts: () => handle.facts(),
+        close: () => handle.close(),
+        read: async (offset, length) => {
+          const bytes = await handle.read(offset, length);
+          await before(path.toString());
+          return bytes;
+        },
+      };
+    },
+  });
+}
+
+/** As sshd answers a user who is not root. */
+function withoutOwners(files: FileSystem): FileSystem {
+  return withMethods(files, {
+    create: async (path) => {
+      const file = await files.create(path);
+      return {
+        write: (offset, bytes) => file.write(offset, bytes),
+        abandon: () => file.abandon(),
+        finish: async (bytes, { owner, ...facts }) => {
+          await file.finish(bytes, facts);
+          if (owner) throw new SourceError("FORBIDDEN", "planted");
+        },
+      };
+    },
+  });
+}
+
+function withMethods(files: FileSystem, methods: Partial<FileSystem>): FileSystem {
+  return new Proxy(files, {
+    get(target, property) {
+      const own: unknown = Reflect.get(methods, property);
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
