@@ -1,11 +1,12 @@
 import { FULL_CADENCES } from "../model/cadence.ts";
 import { type Backup, isUsable } from "../model/catalog.ts";
 import { type ChainPlan, placeInLog, planChain } from "../model/chain.ts";
+import { timeOfId } from "../model/ids.ts";
 import { compareLogTimes, type LogTime } from "../model/position.ts";
 import { readSlices, walkCatalog } from "./catalog-reader.ts";
 import type { Vault } from "./vault.ts";
 
-/** A slice that extends a base may have been begun so long before the base's own end, clocks being what they are. */
+/** A slice that extends a base may have been begun so long before it: it ends later than a short dump does. */
 const BEGUN_BEFORE_MS = 10 * 60_000;
 
 export interface ChainQuery {
@@ -27,7 +28,8 @@ export async function findChain(
 ): Promise<ChainPlan | undefined> {
   const base = named ?? (await findBase(vault, source, target, now, signal));
   if (base === undefined || placeInLog(base.manifest) === undefined) return undefined;
-  const since = new Date(Date.parse(base.manifest.to.at) - BEGUN_BEFORE_MS);
+  // Of its id, not of its position in the log: that is told by the host's clock, the slices' ids are not.
+  const since = new Date(timeOfId(base.ref.backupId).getTime() - BEGUN_BEFORE_MS);
   const found: Backup[] = [base];
   for await (const slice of readSlices(vault, source, since, signal)) {
     found.push(slice);
