@@ -179,6 +179,7 @@ async function restore(server: FakeServer, request: RestoreRequest) {
   const present = [...server.namespaces.keys()].filter(map.isTarget);
   if ((request.guard === "refuse-non-empty" || request.scope?.beside !== undefined) && present.length > 0)
     throw new RefusedError("TARGET_NOT_EMPTY", "The fake server holds data. Empty it.");
+  await request.beforeChange?.();
   for (const name of present) server.namespaces.delete(name);
   const report = { records: 0, replayedOperations: 0, bytes: 0 };
   for (const item of request.items.filter(({ name }) => name !== LOG_ITEM)) {

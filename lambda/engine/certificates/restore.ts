@@ -13,6 +13,7 @@ export interface RestoreTools {
   readonly config: CertificatesConfig;
   readonly files: FileSystem;
   readonly guard: TargetGuard;
+  readonly beforeChange?: () => Promise<void>;
   readonly signal: AbortSignal;
   newName(): string;
 }
@@ -42,6 +43,7 @@ export async function restoreCertificates(
   if (tools.guard === "refuse-non-empty" && there.length > 0) throw notEmpty(there);
   for (const { domain } of domains) requirePlace(domain, tools.config);
   for (const entry of domains) await judge(entry.domain, items, entry);
+  await tools.beforeChange?.();
   let bytes = 0;
   for (const entry of domains) {
     const wanted = {

@@ -41,9 +41,14 @@ export class CertificatesSession implements Session {
     return new CertificatesDump(this.#tools);
   }
 
-  async restore({ items, guard, beforeReplay }: RestoreRequest): Promise<RestoreReport> {
+  async restore({ items, guard, beforeChange, beforeReplay }: RestoreRequest): Promise<RestoreReport> {
     const newName = () => Buffer.from(this.#random.bytes(NAME_BYTES)).toString("hex");
-    const report = await restoreCertificates(items, { ...this.#tools, guard, newName });
+    const report = await restoreCertificates(items, {
+      ...this.#tools,
+      ...(beforeChange && { beforeChange }),
+      guard,
+      newName,
+    });
     await beforeReplay?.();
     await this.#reload();
     return report;

@@ -17,6 +17,7 @@ export interface RestoreTools {
   readonly config: ConfigFilesConfig;
   readonly files: FileSystem;
   readonly guard: TargetGuard;
+  readonly beforeChange?: () => Promise<void>;
   readonly signal: AbortSignal;
   newName(): string;
 }
@@ -36,6 +37,7 @@ export async function restoreConfigFiles(
   const there = await findThere(tools);
   if (tools.guard === "refuse-non-empty" && there.length > 0) throw notEmpty(there);
   await requireOwners(headers, tools);
+  await tools.beforeChange?.();
   const report = { records: 0, replayedOperations: 0, bytes: 0 };
   await using reader = new BundleReader(item);
   await reader.takeSalt();

@@ -40,11 +40,22 @@ export class ConfigFilesSession implements Session {
     return new ConfigFilesDump(this.#tools);
   }
 
-  async restore({ items, manifest, guard, beforeReplay }: RestoreRequest): Promise<RestoreReport> {
+  async restore({
+    items,
+    manifest,
+    guard,
+    beforeChange,
+    beforeReplay,
+  }: RestoreRequest): Promise<RestoreReport> {
     const item = findBundle(items);
     const { random } = this.#tools;
     const newName = () => Buffer.from(random.bytes(NAME_BYTES)).toString("hex");
-    const report = await restoreConfigFiles(item, manifest.fingerprint, { ...this.#tools, guard, newName });
+    const report = await restoreConfigFiles(item, manifest.fingerprint, {
+      ...this.#tools,
+      ...(beforeChange && { beforeChange }),
+      guard,
+      newName,
+    });
     this.#salt = await readSalt(item);
     await beforeReplay?.();
     return report;

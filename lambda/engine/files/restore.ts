@@ -21,6 +21,7 @@ export interface RestoreTools {
   isExcluded(path: Buffer): boolean;
   readonly selection: Selection;
   readonly guard: TargetGuard;
+  readonly beforeChange?: () => Promise<void>;
   readonly signal: AbortSignal;
   newName(): string;
   progress(event: Progress): void;
@@ -36,6 +37,7 @@ export async function restoreFiles(
 ): Promise<RestoreReport & { notes: string[] }> {
   const roots = await judge(items, tools);
   await requireTarget(items, roots, tools);
+  await tools.beforeChange?.();
   const restore = new Restore(items, tools);
   for (const root of roots) await restore.tree.ensureRoot(tools.targetOf(root));
   for await (const part of readIndex(items)) await restore.part(part);

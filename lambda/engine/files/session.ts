@@ -72,7 +72,7 @@ export class FilesSession implements Session {
     return new FilesDump(tools, previous);
   }
 
-  async restore({ items, guard, scope, beforeReplay }: RestoreRequest): Promise<RestoreReport> {
+  async restore({ items, guard, scope, beforeChange, beforeReplay }: RestoreRequest): Promise<RestoreReport> {
     const { files, context } = this.#tools;
     const selection = selectFiles(scope);
     const report = await restoreFiles(items, {
@@ -82,6 +82,7 @@ export class FilesSession implements Session {
       selection,
       // What is put beside the live tree never goes over anything.
       guard: scope?.beside === undefined ? guard : "refuse-non-empty",
+      ...(beforeChange && { beforeChange }),
       signal: context.signal,
       newName: () => Buffer.from(context.random.bytes(NAME_BYTES)).toString("hex"),
       progress: context.progress,

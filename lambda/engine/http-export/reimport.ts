@@ -25,10 +25,12 @@ const CONTENT_TYPES: Readonly<Record<Reimport["body"], string>> = {
 export async function reimport(
   place: Place,
   requests: Requests,
-  { items, guard }: Pick<RestoreRequest, "items" | "guard">,
+  { items, guard, beforeChange }: Pick<RestoreRequest, "items" | "guard" | "beforeChange">,
 ): Promise<RestoreReport> {
   const planned = planReimport(requests, items);
-  await clearTarget(place, planned, guard);
+  const filled = await findFilled(place, planned, guard);
+  await beforeChange?.();
+  await clear(place, filled);
   let records = 0;
   let bytes = 0;
   for (const one of planned) {
@@ -62,12 +64,15 @@ function planReimport(requests: Requests, items: readonly RestoreItem[]): Planne
   );
 }
 
-async function clearTarget(place: Place, planned: readonly Planned[], guard: RestoreRequest["guard"]) {
+/** The exports of which the application gives records now. Throws `RefusedError` TARGET_NOT_EMPTY. */
+async function findFilled(
+  place: Place,
+  planned: readonly Planned[],
+  guard: RestoreRequest["guard"],
+): Promise<readonly Planned[]> {
   const filled: Planned[] = [];
   for (const one of planned) if (await hasRecords(place, one.request)) filled.push(one);
-  const first = filled[0];
-  if (first === undefined) return;
-  if (guard === "refuse-non-empty")
+  if (filled.length > 0 && guard === "refuse-non-empty")
     throw new RefusedError(
       "TARGET_NOT_EMPTY",
       `The application already gives records of ${filled.map(({ name }) => name).join(", ")}; none were expected. Say that they may be replaced, or empty it first.`,
@@ -80,6 +85,10 @@ async function clearTarget(place: Place, planned: readonly Planned[], guard: Res
       `The application already gives records of ${unclear.name}, and requests.${unclear.name}.reimport has no \`clear\` to take them away; nothing was changed. Empty the application, or add the template.`,
       { facts: { export: unclear.name } },
     );
+  return filled;
+}
+
+async function clear(place: Place, filled: readonly Planned[]): Promise<void> {
   for (const { template } of filled.toReversed())
     if (template.clear !== undefined)
       (

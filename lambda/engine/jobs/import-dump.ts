@@ -106,7 +106,7 @@ async function storeReading(
     slot: startedAt.toISOString(),
     cadence: "manual" as const,
   };
-  const identity: BackupIdentity = { source, run };
+  const identity: BackupIdentity = { source, run, purpose: "import" };
   using progress = trackProgress(`import for ${source}`, services.log);
   const store = (item: StoredItem, either: AbortSignal) =>
     storeItem(item, { request: identity, backupId, lifetimes, services, progress }, either);

@@ -92,7 +92,8 @@ export function isWorthDrilling(backup: Backup, now: Date): boolean {
 
 /**
  * Whether a backup counts as one of its source wherever nobody names it: as the newest, for freshness, as a base of
- * slices. A part of the source does not, nor what a recovery set aside before it overwrote it: it may be ruins.
+ * slices. A part of the source does not, nor what a recovery set aside before it overwrote it: it may be ruins; nor a dump
+ * that was imported: it may be years old.
  */
 export function standsForSource({ scope, purpose }: Pick<Manifest, "scope" | "purpose">): boolean {
   return scope === undefined && purpose === undefined;

@@ -19,6 +19,8 @@ export const keys = {
   slotClaim: (cadence: Cadence, slot: string) => `claims/slots/${cadence}/${slot.replaceAll(":", "")}.json`,
   sourceClaim: (source: string) => `claims/sources/${source}.json`,
   sliceClaim: (source: string) => `claims/slices/${source}.json`,
+  /** Which run last began to overwrite a source or target. */
+  overwriting: (target: string) => `claims/overwriting/${target}.json`,
   /** The last gap that was found between slices. */
   sliceGap: (source: string) => `claims/slice-gaps/${source}.json`,
   /** `executionDigest`: SHA-256 of the execution's ARN, hex. */

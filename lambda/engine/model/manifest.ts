@@ -41,10 +41,10 @@ const endStateSchema = z.strictObject({
 });
 export type EndState = z.infer<typeof endStateSchema>;
 
-/** A command in a slice that takes a collection or database away; a replay must stop before it, or be told to go on. */
+/** A command in a slice that takes a collection or database away, a rename over one included; a replay must stop before it, or be told to go on. */
 const destructiveCommandSchema = z.strictObject({
-  command: z.enum(["drop", "dropDatabase"]),
-  /** The collection, or the database. */
+  command: z.enum(["drop", "dropDatabase", "renameCollection"]),
+  /** The collection, or the database, that is gone. */
   namespace: z.string(),
   at: positionSchema,
 });
@@ -64,8 +64,11 @@ export const manifestSchema = z.strictObject({
   /** The source's kind in the registry: `mongodb`. */
   kind: z.string(),
   type: z.enum(["full", "slice"]),
-  /** `safety`: made by a recovery of what it was about to overwrite, which may be ruins. */
-  purpose: z.literal("safety").optional(),
+  /**
+   * `safety`: made by a recovery of what it was about to overwrite, which may be ruins. `import`: of another tool's dump,
+   * of any age, which a file's time may hide.
+   */
+  purpose: z.enum(["safety", "import"]).optional(),
   base: idSchema.optional(),
   from: positionSchema.optional(),
   /** The position that a restore of this backup reaches. */

@@ -2,12 +2,14 @@ import { invariant, SourceError } from "../model/errors.ts";
 import type { DestructiveCommand } from "../model/manifest.ts";
 import { compareLogTimes, formatLogTime, positionOf } from "../model/position.ts";
 import type { Changes, ChangesOptions, ChangesSummary, StoredItem } from "../sources/source.ts";
+import { findElement, readText, TYPE } from "./bson.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { piecesOf } from "./large-documents.ts";
 import { OPLOG_ITEM, parseNamespace } from "./names.ts";
 import {
   checkReached,
   type Entry,
+  embedded,
   findMajority,
   isReplayed,
   listUserChanges,
@@ -107,12 +109,27 @@ export class MongodbChanges implements Changes {
   #noteDestructive(entry: Entry, at: OplogTime): void {
     if (entry.kind !== "c" || this.#destructive.length >= DESTRUCTIVE_LIMIT) return;
     const { name: command, collection } = readCommand(entry);
+    if (command === "renameCollection") this.#noteReplaced(entry, at);
     if (command !== "drop" && command !== "dropDatabase") return;
     if (collection.startsWith(UNFINISHED_RESULT)) return;
     const { database } = parseNamespace(entry.namespace);
     if (!isReplayed(`${database}.${collection || "x"}`)) return;
     const namespace = command === "drop" ? `${database}.${collection}` : database;
     this.#destructive.push({ command, namespace, at: positionOf(at) });
+  }
+
+  /** A rename over a collection takes that one away; what the stage `$out` makes anew is meant to. */
+  #noteReplaced(entry: Entry, at: OplogTime): void {
+    const object = embedded(entry, "o");
+    const replaced = findElement(object, "dropTarget");
+    // False, or the UUID of what it went over. Source: the server's oplog, `renameCollection`.
+    if (replaced === undefined || replaced.type === TYPE.boolean) return;
+    const [from, to] = ["renameCollection", "to"].map(
+      (name) => readText(object, findElement(object, name)) ?? "",
+    );
+    if (to === undefined || !isReplayed(to)) return;
+    if (parseNamespace(from ?? "").collection.startsWith(UNFINISHED_RESULT)) return;
+    this.#destructive.push({ command: "renameCollection", namespace: to, at: positionOf(at) });
   }
 }
 

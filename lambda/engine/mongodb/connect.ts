@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import type { MongoClient, MongoClientOptions } from "mongodb";
 import { type Address, formatAddress } from "../host/address.ts";
@@ -12,6 +13,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A server that says nothing for so long is gone. */
 const SOCKET_TIMEOUT_MS = 300_000;
 const POOL_SIZE = 12;
+const PING_INTERVAL_MS = 20_000;
 
 /** As whom to log in: by a password, by the certificate that is shown, or not at all. */
 export type Login =
@@ -36,6 +38,8 @@ export interface Way {
 export interface ConnectOptions extends Way {
   readonly address: Address;
   readonly login: Login;
+  /** How long a server may say nothing, but while it builds; five minutes by default. */
+  readonly silenceMs?: number;
 }
 
 /** An open connection with what the engine needs of the driver. */
@@ -45,6 +49,11 @@ export interface Connection extends AsyncDisposable {
   readonly signal: AbortSignal;
   /** Runs driver calls; their errors leave as `SourceError`, `IntegrityError` or `Cancelled`. */
   run<Result>(what: string, work: () => Promise<Result>): Promise<Result>;
+  /**
+   * The same for one command that is silent until it is done, for hours maybe, as a build of indexes: by a client that
+   * waits as long as the server answers others.
+   */
+  runLong<Result>(what: string, work: (client: MongoClient) => Promise<Result>): Promise<Result>;
 }
 
 /** Connects to one server and no other member of its set; throws `SourceError`. The driver is loaded here. */
@@ -52,10 +61,12 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   throwIfAborted(signal);
   const driver = await loadRawDriver();
   const place = formatAddress(options.address);
+  const clientOptions = { ...wayOptions(options), ...loginOptions(options.login) };
   const client = new driver.MongoClient(`mongodb://${place}/`, {
-    ...wayOptions(options),
-    ...loginOptions(options.login),
+    ...clientOptions,
+    ...(options.silenceMs !== undefined && { socketTimeoutMS: options.silenceMs }),
   });
+  const patient = new driver.MongoClient(`mongodb://${place}/`, { ...clientOptions, socketTimeoutMS: 0 });
   const check = watchMember(client, place);
   const run = async <Result>(what: string, work: () => Promise<Result>): Promise<Result> => {
     throwIfAborted(signal);
@@ -68,14 +79,40 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
       throw translateError(error, `${what} at ${place}`);
     }
   };
-  const dispose = async () => client.close().catch(() => {});
+  const runLong = <Result>(what: string, work: (client: MongoClient) => Promise<Result>): Promise<Result> =>
+    run(what, () => whileAnswering(client, work(patient), signal));
+  const dispose = async () => {
+    await Promise.all([client, patient].map((one) => one.close().catch(() => {})));
+  };
   try {
     await run("The connection to MongoDB", () => client.db("admin").command({ ping: 1 }));
   } catch (error) {
     await dispose();
     throw error;
   }
-  return { client, driver, signal, run, [Symbol.asyncDispose]: dispose };
+  return { client, driver, signal, run, runLong, [Symbol.asyncDispose]: dispose };
+}
+
+/** Waits for `work` as long as the server answers a ping now and then; a server that does not is gone. */
+async function whileAnswering<Result>(
+  client: MongoClient,
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const done = new AbortController();
+  const watching = async (): Promise<never> => {
+    for (;;) {
+      await pause(PING_INTERVAL_MS, undefined, { signal: AbortSignal.any([done.signal, signal]) });
+      await client.db("admin").command({ ping: 1 });
+    }
+  };
+  const watch = watching();
+  watch.catch(() => {});
+  try {
+    return await Promise.race([work, watch]);
+  } finally {
+    done.abort();
+  }
 }
 
 /**

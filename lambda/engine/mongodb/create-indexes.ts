@@ -56,10 +56,9 @@ export async function buildIndexes(
   const specs = indexes.map((index, at) => makeElement(TYPE.document, String(at), toSpecification(index)));
   const list = connection.driver.embed(makeDocument(specs), TYPE.array);
   try {
-    await connection.run(`Building indexes of ${name}`, () =>
-      connection.client
-        .db(namespace.database)
-        .command({ createIndexes: namespace.collection, indexes: list, writeConcern: { w: 1 } }),
+    const command = { createIndexes: namespace.collection, indexes: list, writeConcern: { w: 1 } };
+    await connection.runLong(`Building indexes of ${name}`, (client) =>
+      client.db(namespace.database).command(command),
     );
   } catch (error) {
     throw isDuplicate(error) ? notUnique(name, indexes, error) : error;

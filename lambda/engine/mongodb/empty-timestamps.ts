@@ -1,5 +1,5 @@
 import type { Document, MongoClient } from "mongodb";
-import { RefusedError } from "../model/errors.ts";
+import { IntegrityError } from "../model/errors.ts";
 import { readElements, TYPE } from "./bson.ts";
 import type { Connection } from "./connect.ts";
 import { type Namespace, nameOf } from "./names.ts";
@@ -13,7 +13,7 @@ const replacing = new WeakSet<MongoClient>();
 
 /**
  * Sends an insert that keeps empty timestamps. Left to itself a server writes the time of now over those among a
- * document's top fields. Releases from before 2024 cannot be told not to: `RefusedError` VERSION_INCOMPATIBLE for a
+ * document's top fields. Releases from before 2024 cannot be told not to: `IntegrityError` WRITE_ERRORS for a
  * batch that holds one, before it is sent. `command` makes the command anew for each attempt.
  */
 export async function insertKeepingTimestamps(
@@ -44,9 +44,9 @@ function checkNone(namespace: Namespace, { bytes, ends }: DocumentBatch): void {
   for (const index of ends.keys())
     for (const { type, name, value, end } of readElements(bytes, ends[index - 1] ?? 0))
       if (type === TYPE.timestamp && name !== "_id" && bytes.subarray(value, end).equals(EMPTY))
-        throw new RefusedError(
-          "VERSION_INCOMPATIBLE",
-          `A document of ${nameOf(namespace)} has an empty timestamp in its field ${name}; the target's release would write its own time over it. Restore onto a newer release of the same version.`,
+        throw new IntegrityError(
+          "WRITE_ERRORS",
+          `A document of ${nameOf(namespace)} has an empty timestamp in its field ${name}; the target's release would write its own time over it. The target is not a copy of the backup: do not use it. Restore onto a newer release of the same version.`,
           { facts: { namespace: nameOf(namespace), field: name } },
         );
 }

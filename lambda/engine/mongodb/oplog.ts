@@ -111,6 +111,34 @@ export async function findConfirmedEnd(connection: Connection): Promise<OplogTim
   );
 }
 
+/** Secondaries apply what a restore wrote about as fast; one that was far behind may need its time. */
+const CATCH_UP_ATTEMPTS_LIMIT = 18_000;
+
+/**
+ * Waits until the majority has all that the server has now. Asks for nothing that a user who only restores may not.
+ * Throws `SourceError` UNHEALTHY after half an hour.
+ */
+export async function waitForMajority(connection: Connection): Promise<void> {
+  const ask = async () => {
+    const { lastWrite } = await connection.run("Asking for the majority's position", () =>
+      connection.client.db("admin").command({ hello: 1 }),
+    );
+    return { end: fromTimestamp(lastWrite.opTime.ts), majority: fromTimestamp(lastWrite.majorityOpTime.ts) };
+  };
+  const { end } = await ask();
+  for (let attempt = 0; attempt < CATCH_UP_ATTEMPTS_LIMIT; attempt++) {
+    if (compareLogTimes((await ask()).majority, end) >= 0) return;
+    await sleep(MAJORITY_POLL_MS, undefined, { signal: connection.signal }).catch(() =>
+      throwIfAborted(connection.signal),
+    );
+  }
+  throw new SourceError(
+    "UNHEALTHY",
+    `The majority of the replica set did not get what was restored, up to ${formatLogTime(end)}, within half an hour: a member is down or far behind, and an election would take it back. Look at rs.status(); the data are on the primary.`,
+    { facts: { end } },
+  );
+}
+
 function fromTimestamp(timestamp: Timestamp): OplogTime {
   return { seconds: timestamp.t, ordinal: timestamp.i };
 }

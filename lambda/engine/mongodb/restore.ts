@@ -6,7 +6,7 @@ import type { DumpTools } from "./dump-tools.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { Listed } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
-import { hasOplog, readEntry } from "./oplog.ts";
+import { hasOplog, readEntry, waitForMajority } from "./oplog.ts";
 import { type Replayed, type ReplayedLog, replayOplog } from "./replay-log.ts";
 import { checkRestorable } from "./restorable.ts";
 import { createNamespace, restoreData } from "./restore-data.ts";
@@ -31,8 +31,8 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const plan = narrowing?.plan ?? whole;
   await checkTarget(tools, plan);
   const log = logOf(request, plan.oplog);
-  if (narrowing === undefined) await clearTarget(connection, request.guard);
-  else await clearPart(connection, request.guard, await narrowing.check(log, connection.signal));
+  if (narrowing === undefined) await clearTarget(connection, request);
+  else await clearPart(connection, request, await narrowing.check(log, connection.signal));
   const records = await restoreData(tools, plan.collections);
   const touched =
     plan.oplog === undefined
@@ -48,6 +48,8 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
     ? await replayOplog(tools, log, [...collections, ...views], touched, narrowing?.newLog())
     : { operations: 0 };
   await users.finish();
+  // What only the primary has, an election would take back under a record that says it was recovered.
+  if (await hasOplog(connection)) await waitForMajority(connection);
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
   return { records: records + users.records, replayedOperations: operations, ...replayed, bytes };
 }

@@ -1,5 +1,5 @@
 import { RefusedError } from "../model/errors.ts";
-import type { ScopedRestore, TargetGuard } from "../sources/source.ts";
+import type { RestoreRequest, ScopedRestore } from "../sources/source.ts";
 import type { Connection } from "./connect.ts";
 import { type Listed, listNamespaces } from "./list-namespaces.ts";
 import { nameOf } from "./names.ts";
@@ -19,14 +19,17 @@ export async function listTarget(connection: Connection): Promise<string[]> {
   return (await listUserData(connection)).map(({ namespace }) => nameOf(namespace));
 }
 
+/** What is done with what the target holds, and the last call before it is changed. */
+export type Clearing = Pick<RestoreRequest, "guard" | "beforeChange">;
+
 /**
  * Applies the guard before anything is written: refuses a target that holds data (`RefusedError`
  * TARGET_NOT_EMPTY), or drops all of it, so that the target becomes exactly the backup.
  */
-export async function clearTarget(connection: Connection, guard: TargetGuard): Promise<void> {
+export async function clearTarget(connection: Connection, { guard, beforeChange }: Clearing): Promise<void> {
   const present = await listUserData(connection);
-  if (present.length === 0) return;
-  if (guard === "refuse-non-empty") throw refuse(present);
+  if (present.length > 0 && guard === "refuse-non-empty") throw refuse(present);
+  await beforeChange?.();
   const databases = new Set(present.map(({ namespace }) => namespace.database));
   for (const database of databases)
     if (database !== "admin")
@@ -40,14 +43,14 @@ export async function clearTarget(connection: Connection, guard: TargetGuard): P
 /** The same for what a restore of a part is about: nothing else is judged, and nothing else is dropped. */
 export async function clearPart(
   connection: Connection,
-  guard: TargetGuard,
+  { guard, beforeChange }: Clearing,
   { isTarget, neverOverwrites }: Pick<ScopedRestore, "isTarget" | "neverOverwrites">,
 ): Promise<void> {
   const listed = await listUserData(connection);
   const present = listed.filter(({ namespace }) => isTarget(nameOf(namespace)));
-  if (present.length === 0) return;
-  if (neverOverwrites) throw refuseToReplace(present);
-  if (guard === "refuse-non-empty") throw refusePart(present);
+  if (present.length > 0 && neverOverwrites) throw refuseToReplace(present);
+  if (present.length > 0 && guard === "refuse-non-empty") throw refusePart(present);
+  await beforeChange?.();
   for (const { namespace } of present)
     await connection.run(`Dropping ${nameOf(namespace)}`, () =>
       connection.client.db(namespace.database).dropCollection(namespace.collection),

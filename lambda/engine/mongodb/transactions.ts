@@ -1,4 +1,4 @@
-import { RefusedError } from "../model/errors.ts";
+import { IntegrityError } from "../model/errors.ts";
 import { findElement } from "./bson.ts";
 import { type Entry, embedded, readCommand, readNested } from "./oplog.ts";
 
@@ -22,7 +22,7 @@ export class TransactionBuffer {
   }
 
   /**
-   * The operations that `entry` makes effective, in order. Throws `RefusedError` NOT_ENOUGH_SPACE when undecided
+   * The operations that `entry` makes effective, in order. Throws `IntegrityError` WRITE_ERRORS when undecided
    * transactions are larger than the limit.
    */
   take(entry: Entry): Entry[] {
@@ -62,10 +62,10 @@ function bytesOf(entries: readonly Entry[]): number {
   return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
-function tooLarge(gotBytes: number, limitBytes: number): RefusedError {
-  return new RefusedError(
-    "NOT_ENOUGH_SPACE",
-    `Transactions that are not decided yet hold ${gotBytes} bytes of the log, and a replay keeps ${limitBytes} at most. Recover to a moment before they began, and what they wrote by hand.`,
+function tooLarge(gotBytes: number, limitBytes: number): IntegrityError {
+  return new IntegrityError(
+    "WRITE_ERRORS",
+    `Transactions that are not decided yet hold ${gotBytes} bytes of the log, and a replay keeps ${limitBytes} at most. The target is not a copy of the backup: do not use it. Recover to a moment before they began, and what they wrote by hand.`,
     { facts: { gotBytes, limitBytes } },
   );
 }

@@ -42,6 +42,7 @@ export async function restoreDatabase(tools: RestoreTools, request: RestoreReque
   const judged = await judgeFile(path, item.name, tools);
   requireEqual(request.manifest.fingerprint, judged.fingerprint, tools.keySecret);
   if (request.guard === "refuse-non-empty" && !(await tools.isEmpty())) throw notEmpty(tools.database);
+  await request.beforeChange?.();
   await putInPlace(path, tools);
   await request.beforeReplay?.();
   return { records: judged.rows, replayedOperations: 0, bytes: item.plainBytes };

@@ -17,13 +17,14 @@ const NAME_BYTES = 12;
  */
 export async function restore(
   tools: QdrantTools,
-  { items, manifest, guard, beforeReplay }: RestoreRequest,
+  { items, manifest, guard, beforeChange, beforeReplay }: RestoreRequest,
 ): Promise<RestoreReport> {
   const { api } = tools;
   const { server, collections } = await readDescriptions(items);
   requireSameLine(manifest.versions.server ?? server.version, tools.versions.server ?? "");
   const present = await api.collections();
   if (guard === "refuse-non-empty" && present.length > 0) throw notEmpty(present);
+  await beforeChange?.();
   await removeInTheWay(api, server.collections, present);
   let bytes = 0;
   for (const collection of collections) {

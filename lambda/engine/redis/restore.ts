@@ -30,6 +30,7 @@ export async function restore(tools: RedisTools, request: RestoreRequest): Promi
   const needs = await verify(tools, item, request.manifest.fingerprint);
   await using connection = await tools.connect();
   await requireUsable(connection, request.guard, needs);
+  await request.beforeChange?.();
   await clear(connection);
   let bytes = 0;
   const onBytes = (read: number) => {
@@ -53,6 +54,7 @@ export async function restoreByFile(tools: PlaceTools, request: RestoreRequest):
   await using connection = await tools.connect();
   // The server reads a file, to which the limit of a command does not apply.
   await requireUsable(connection, request.guard, { rdbVersion, largestValueBytes: 0 });
+  await request.beforeChange?.();
   await placeRdb(connection, item, tools);
   await request.beforeReplay?.();
   const records = Object.values(fingerprint).reduce((sum, { count }) => sum + count, 0);

@@ -160,6 +160,11 @@ export interface RestoreRequest {
   readonly scope?: RestoreScope;
   /** Slices that extend the backup, in their order, and the moment up to which they are replayed. */
   readonly changes?: { readonly items: readonly RestoreItem[]; readonly until: Position };
+  /**
+   * Called once, before the first change of the target and after the last reason to refuse: a `RefusedError` says that
+   * nothing was changed, and is none after this.
+   */
+  readonly beforeChange?: () => Promise<void>;
   /** Called between data and log replay, when the restored bytes must equal the manifest's fingerprint. */
   readonly beforeReplay?: () => Promise<void>;
 }

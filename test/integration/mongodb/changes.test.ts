@@ -114,6 +114,23 @@ describe("a slice of the oplog", () => {
     expect(isOrdered(summary)).toBe(true);
   });
 
+  it("names a rename that goes over a collection, and none that goes over nothing or is an aggregation's", async () => {
+    const shop = pair.client.db("shop");
+    for (const name of ["invoices", "empty", "moved"]) await shop.collection(name).insertOne({ n: 1 });
+    const from = await mark();
+    await shop.renameCollection("moved", "elsewhere");
+    await shop
+      .collection("invoices")
+      .aggregate([{ $out: "elsewhere" }])
+      .toArray();
+    await shop.renameCollection("empty", "invoices", { dropTarget: true });
+    await mark();
+    const { destructive } = (await takeChanges(pair.sourceUri, from)).summary;
+    expect(destructive.map(({ command, namespace }) => `${command} ${namespace}`)).toEqual([
+      "renameCollection shop.invoices",
+    ]);
+  });
+
   it("may be cut, and the next one then holds the rest", async () => {
     const from = await mark();
     const many = Array.from({ length: 9_000 }, (_, n) => ({ n, text: "x".repeat(200) }));

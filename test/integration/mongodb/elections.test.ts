@@ -68,6 +68,39 @@ async function sliceWith(member: Member, from: Position, id: string): Promise<Ta
   return taken;
 }
 
+describe("a restore into a replica set of three", () => {
+  it("ends when the majority has it: before, an election would take it back", async () => {
+    await using source = await startServer();
+    await using sourceSession = await openSession(source.mongod);
+    await using filled = new MongoClient(source.mongod.uri);
+    await filled.db("restored").collection<Note>("notes").insertOne({ _id: "one" });
+    const taken = await takeDump(sourceSession);
+    const primary = await set.primary();
+    const others = set.members.filter(({ uri }) => uri !== primary.uri);
+    await using session = await openSession(primary.mongod);
+    let ended = false;
+    const manifest = manifestFor(taken.summary);
+    const items = toRestoreItems(taken.items);
+    const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+    const beforeReplay = async () => {
+      for (const member of others) await setCopying(member, "alwaysOn");
+      await insert(primary, "by the restore", 1);
+      reach();
+    };
+    const restoring = session.restore({ items, manifest, guard: "replace", beforeReplay }).then(() => {
+      ended = true;
+    });
+    await reached;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(ended).toBe(false);
+    for (const member of others) await setCopying(member, "off");
+    await restoring;
+    await using client = new MongoClient(primary.uri);
+    for (const name of ["restored", "shop"])
+      await client.db(name).dropDatabase({ writeConcern: { w: "majority" } });
+  });
+});
+
 describe("slices of a replica set of three", () => {
   it("go on at the new primary after an election, and hold all that was confirmed", async () => {
     const first = await set.primary();

@@ -17,6 +17,17 @@ async function sliceFrom(from: Position): Promise<TakenChanges> {
   return await takeChanges(pair.sourceUri, from);
 }
 
+const LOOKS = 100;
+
+/** The server works at it behind its answer. */
+async function waitForCommand(name: string, from: Position): Promise<void> {
+  for (let look = 0; look < LOOKS; look++) {
+    if (commandsIn(await sliceFrom(from)).includes(name)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the log has no ${name}`);
+}
+
 const commandsIn = ({ items }: TakenChanges) =>
   readEntries(items)
     .filter(({ op }) => op === "c")
@@ -49,6 +60,19 @@ describe("the log of index builds", () => {
     const got = await judge(pair.targetUri);
     expect(got["shop.orders"]?.indexes).toMatchObject([{ name: "_id_" }]);
     expect(got).toEqual(await judge(pair.sourceUri));
+  });
+
+  it("holds a check of consistency, which changes nothing", async () => {
+    await shop().collection("orders").insertOne({ n: 1 });
+    const base = await pair.dumpSource();
+    await shop().command({ dbCheck: "orders" });
+    await waitForCommand("dbCheck", base.summary.to);
+    await shop().collection("orders").insertOne({ n: 2 });
+    const slice = await sliceFrom(base.summary.to);
+    expect(commandsIn(slice)).toContain("dbCheck");
+    const changes = { items: toRestoreItems(slice.items), until: slice.summary.to };
+    await pair.restoreTarget(base, { changes });
+    expect(await judge(pair.targetUri)).toEqual(await judge(pair.sourceUri));
   });
 
   it("makes no index where a slice ends between start and commit", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { restoreItemsOf } from "../../../lambda/engine/jobs/artifacts.ts";
 import { type ImportRequest, importDump } from "../../../lambda/engine/jobs/import-dump.ts";
+import { type Backup, isUsable, isUsableWhenNamed } from "../../../lambda/engine/model/catalog.ts";
 import { Cancelled } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { parseManifest } from "../../../lambda/engine/model/manifest.ts";
@@ -58,6 +59,22 @@ describe("an imported dump", () => {
     expect(manifest.artifacts.map((artifact) => days(artifact.lockedUntil))).toEqual(
       manifest.artifacts.map(() => lockDays + chain),
     );
+  });
+
+  it("is never the newest, though its file's time says so: it has to be named", async () => {
+    const { run, vault, services } = makeWorld();
+    const cadences = ["manual"] as const;
+    const { backup } = await run(goldenDump("dir"), { hints: { takenAt: services.clock.now() } });
+    const { source, backupId } = backup;
+    const named = await findBackup(vault, { source, cadences, backupId }, NEVER);
+    if (named === undefined) throw new Error("the import is not in the catalog");
+    const drilled = {
+      ...named,
+      drills: [],
+      verifications: [{ ...named.verifications[0], drillDue: false }],
+    } as Backup;
+    expect(isUsableWhenNamed(drilled, services.clock.now())).toBe(true);
+    expect(isUsable(drilled, services.clock.now())).toBe(false);
   });
 
   it("says from where its position is known", async () => {

@@ -4,7 +4,7 @@ import { check } from "../../../lambda/engine/jobs/check.ts";
 import { makeSafetyBackup } from "../../../lambda/engine/jobs/recover/safety-backup.ts";
 import { judgeBackup } from "../../../lambda/engine/model/catalog.ts";
 import { planSliceStarts } from "../../../lambda/engine/model/chain.ts";
-import { SourceError } from "../../../lambda/engine/model/errors.ts";
+import { RefusedError, SourceError } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import type { BackupRef, RecoveryPlan, SafetyBackupAnswer } from "../../../lambda/engine/model/requests.ts";
 import { findBackup } from "../../../lambda/engine/vault/catalog-reader.ts";
@@ -145,6 +145,42 @@ describe("what a recovery is about to overwrite", () => {
     expect(resumed).toMatchObject({ safetyBackupId: safety.backupId, safetyBackup: "make" });
     expect(resumed.text).toContain(`Made before: the safety backup ${safety.backupId}`);
     expect(await setAside(world, resumed, RESUMED)).toEqual(safety);
+  });
+
+  it("is kept also where what was being written was refused: that is no refusal any more", async () => {
+    const { world, plan, live } = await changedWorld();
+    const safety = await setAside(world, plan);
+    if (live)
+      live.onWrite = () => {
+        throw new RefusedError("VERSION_INCOMPATIBLE", "planted");
+      };
+    await expect(step(world, "restore", plan)).rejects.toMatchObject({
+      name: "IntegrityError",
+      code: "WRITE_ERRORS",
+      message: expect.stringContaining("planted"),
+    });
+    delete live?.onWrite;
+    await step(world, "report", plan, RECOVERY, failed("restore"));
+    const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
+    expect(resumed.doneSteps).toContain("safety-backup");
+    expect(await setAside(world, resumed, RESUMED)).toEqual(safety);
+  });
+
+  it("is made again where another recovery of the source came between, after which people went on working", async () => {
+    const { world, plan, live } = await changedWorld();
+    const first = await setAside(world, plan);
+    await restoreHalf(world, plan);
+    const other = await planned(world, EXECUTE, LATER);
+    for (const job of STEPS) await step(world, job, other, LATER);
+    await step(world, "report", other, LATER);
+    live?.namespaces.get("erp.customers")?.push("written in the three weeks since");
+    const before = structuredClone(live?.namespaces);
+    const resumed = await planned(world, { resume: "recovery-1", ...EXECUTE }, RESUMED);
+    expect(resumed.doneSteps).not.toContain("safety-backup");
+    const second = await setAside(world, resumed, RESUMED);
+    expect(second.backupId).not.toBe(first.backupId);
+    const { manifest } = (await readSafety(world, second)) ?? {};
+    expect(manifest?.fingerprint["erp.customers"]?.count).toBe(before?.get("erp.customers")?.length);
   });
 
   it("that was nothing stays nothing, whatever a half restore left", async () => {

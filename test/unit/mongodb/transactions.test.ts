@@ -50,7 +50,7 @@ describe("a transaction in the log", () => {
     const buffer = new TransactionBuffer(4 * SOME_BYTES);
     buffer.take(partial(1, 1, 2));
     expect(() => buffer.take(partial(2, 3, 4))).toThrow(
-      expect.objectContaining({ name: "RefusedError", code: "NOT_ENOUGH_SPACE" }),
+      expect.objectContaining({ name: "IntegrityError", code: "WRITE_ERRORS" }),
     );
   });
 

@@ -136,7 +136,7 @@ function concerns(
   scope: RestoreScope | undefined,
 ): boolean {
   const isSelected = selectorOf(scope);
-  if (scope === undefined || command === "drop") return isSelected(namespace);
+  if (scope === undefined || command !== "dropDatabase") return isSelected(namespace);
   return Object.keys(fingerprint).some((name) => name.startsWith(`${namespace}.`) && isSelected(name));
 }
 
@@ -158,7 +158,8 @@ export async function readReached(
 
 /** `dropDatabase erp at 2026-11-24T01:59:59.000Z (1795485599:4)` */
 export function describeCommand({ command, namespace, at }: DestructiveCommand): string {
-  return `${command} ${namespace} at ${at.at} (${at.log})`;
+  const what = command === "renameCollection" ? "a rename over" : command;
+  return `${what} ${namespace} at ${at.at} (${at.log})`;
 }
 
 function wouldDropAgain(first: DestructiveCommand, before: LogTime, newest: LogTime): RefusedError {

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { VaultError } from "../../model/errors.ts";
+import { IntegrityError, RefusedError, VaultError } from "../../model/errors.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { BackupRef } from "../../model/requests.ts";
+import type { RestoreReport, Session } from "../../sources/source.ts";
 import { restoreItemsOf } from "../artifacts.ts";
 import { check } from "../check.ts";
 import { requireCompatible } from "../compatibility.ts";
@@ -12,7 +13,7 @@ import { isDrillDue, type Services } from "../services.ts";
 import { loadOf } from "./make-plan.ts";
 import { requireGuard } from "./name-changes.ts";
 import { requirePreflight } from "./preflight.ts";
-import { readDone, writeDone } from "./run-state.ts";
+import { noteOverwriting, readDone, writeDone } from "./run-state.ts";
 import { type RunWork, readWork, restoreRequestOf } from "./run-work.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 import { askTarget } from "./target.ts";
@@ -59,7 +60,7 @@ function explainArchived({ backupId, cadence, source }: BackupRef, cause: VaultE
   );
 }
 
-/** Writes the data of the backup, or the part, to the target. A `RefusedError` comes before anything is overwritten. */
+/** Writes the data of the backup, or the part, to the target. A `RefusedError` comes before anything is changed. */
 export async function restoreBackup(
   step: RecoveryStepRequest,
   services: Services,
@@ -70,9 +71,34 @@ export async function restoreBackup(
   using progress = trackProgress(`restore to ${target}`, services.log);
   await using opened = await openSource(target, "write", services, progress, signal);
   requireCompatible(work.manifest, (await opened.session.probe()).versions);
-  const { changed, ...report } = await opened.session.restore(restoreRequestOf(work, services, signal));
+  const { changed, ...report } = await overwrite(step.plan.runId, work, opened.session, services, signal);
   const tellable = changed !== undefined && changed.length <= TOLD_NAMESPACES_LIMIT;
   return { ...report, ...(tellable && { changed: [...changed] }) };
+}
+
+/** Notes before its first change that the target is overwritten: from then on nothing is a mere refusal. */
+async function overwrite(
+  runId: string,
+  work: RunWork,
+  session: Session,
+  services: Services,
+  signal: AbortSignal,
+): Promise<RestoreReport> {
+  let changing = false;
+  const beforeChange = async () => {
+    await noteOverwriting(runId, work.placement.target, services, signal);
+    changing = true;
+  };
+  try {
+    return await session.restore({ ...restoreRequestOf(work, services, signal), beforeChange });
+  } catch (error) {
+    if (!changing || !(error instanceof RefusedError)) throw error;
+    throw new IntegrityError(
+      "WRITE_ERRORS",
+      `The restore was refused after it had begun to change ${work.placement.target}, which is no copy of the backup now: do not use it. ${error.message}`,
+      { cause: error, facts: { code: error.code } },
+    );
+  }
 }
 
 /**

@@ -15,6 +15,9 @@ import { RECOVERY_STEPS, type RunPlan, readDone } from "./run-state.ts";
 import { readSafetyDone, safetyBackupOf } from "./safety-backup.ts";
 import { type Look, lookAtTarget } from "./target.ts";
 
+/** A day: who resumes a run after that, does it to other data than somebody agreed to. */
+const APPROVAL_HOLDS_MS = 86_400_000;
+
 /** What a plan is made of, all of it decided. */
 export interface Chosen {
   readonly runId: string;
@@ -76,18 +79,20 @@ function withRules({ run, rules }: Chosen): RunPlan {
 }
 
 async function gatherFacts(
-  { runId, executionArn, mode, rules, backup, reached }: Chosen,
+  chosen: Chosen,
   run: RunPlan,
   placement: Placement,
   services: Services,
   signal: AbortSignal,
 ): Promise<Omit<RecoveryPlan, "text" | "overwrites">> {
+  const { runId, executionArn, mode, rules, backup, reached } = chosen;
   const { manifest } = backup;
   const { estate } = services;
   const { source } = manifest;
   const expectedSeconds = await expectSeconds(backup, services, signal);
-  const setAside = await readSafetyDone(runId, { executionArn }, services, signal);
+  const setAside = await readSafetyDone({ runId, executionArn, target: placement.target }, services, signal);
   const safety = safetyBackupOf(setAside);
+  const approved = await isStillApproved(chosen, services, signal);
   return {
     mode,
     runId,
@@ -110,9 +115,24 @@ async function gatherFacts(
     ...(safety && { safetyBackupId: safety.backupId }),
     space: rules.space ?? run.space ?? "require",
     doneSteps: (await findDoneSteps(runId, services, signal)).filter(
-      (step) => step !== "safety-backup" || setAside !== undefined,
+      (step) => (step !== "safety-backup" || setAside !== undefined) && (step !== "ask-approval" || approved),
     ),
   };
+}
+
+/** What somebody agreed to does not hold for ever, nor for a plan that may do more. */
+async function isStillApproved(
+  { runId, run, rules }: Chosen,
+  services: Services,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const asked = await readDone(runId, "ask-approval", services, signal);
+  if (asked === undefined) return false;
+  const ageMs = services.clock.now().getTime() - Date.parse(asked.endedAt);
+  const mayDoMore =
+    (rules.safetyBackup === "skip" && run.safetyBackup !== "skip") ||
+    (rules.space === "ignore" && run.space !== "ignore");
+  return ageMs <= APPROVAL_HOLDS_MS && !mayDoMore;
 }
 
 function listChangesOn(look: Look, manifest: Manifest, placement: Placement): NameChanges | undefined {

@@ -36,12 +36,9 @@ const runPlanSchema = z.strictObject({
 });
 export type RunPlan = z.infer<typeof runPlanSchema>;
 
-/**
- * `voided`: done once, but what came later showed that it has to be done again. Only of a restore, which overwrites:
- * `begun`, and `refused` where it ended before it changed anything.
- */
+/** `voided`: done once, but what came later showed that it has to be done again. */
 export const doneRecordSchema = z.strictObject({
-  state: z.enum(["done", "voided", "begun", "refused"]),
+  state: z.enum(["done", "voided"]),
   executionArn: z.string(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
@@ -65,28 +62,32 @@ export async function readDone(
   services: Services,
   signal: AbortSignal,
 ): Promise<DoneRecord | undefined> {
-  const record = await readRecord(runId, step, services, signal);
+  const found = await services.state.read(keys.step(runId, step), signal);
+  const record = found && doneRecordSchema.parse(found.value);
   return record?.state === "done" ? record : undefined;
 }
 
-/** Whether a restore of the run may have changed the target. */
+const overwritingSchema = z.strictObject({ runId: z.string(), at: z.iso.datetime() });
+
+/** Notes, before anything of the target is changed, that this run begins to. Repeatable. */
+export async function noteOverwriting(
+  runId: string,
+  target: string,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  await put(keys.overwriting(target), { runId, at: services.clock.now().toISOString() }, services, signal);
+}
+
+/** Whether what is in the target now may be the half of what this run restores: no other run began after it. */
 export async function mayHaveOverwritten(
   runId: string,
+  target: string,
   services: Services,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const record = await readRecord(runId, "restore", services, signal);
-  return record !== undefined && record.state !== "refused";
-}
-
-async function readRecord(
-  runId: string,
-  step: RecoveryStep,
-  services: Services,
-  signal: AbortSignal,
-): Promise<DoneRecord | undefined> {
-  const found = await services.state.read(keys.step(runId, step), signal);
-  return found && doneRecordSchema.parse(found.value);
+  const found = await services.state.read(keys.overwriting(target), signal);
+  return found !== undefined && overwritingSchema.parse(found.value).runId === runId;
 }
 
 /** Writes a step's record over an earlier one. Repeatable. */
@@ -97,12 +98,15 @@ export async function writeDone(
   services: Services,
   signal: AbortSignal,
 ): Promise<void> {
-  const key = keys.step(runId, step);
+  await put(keys.step(runId, step), record, services, signal);
+}
+
+async function put(key: string, value: unknown, services: Services, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS_LIMIT; attempt++) {
     const found = await services.state.read(key, signal);
     const written = found
-      ? await services.state.replace(key, record, found.etag, signal)
-      : await services.state.create(key, record, signal);
+      ? await services.state.replace(key, value, found.etag, signal)
+      : await services.state.create(key, value, signal);
     if (written) return;
   }
   throw contended(key);

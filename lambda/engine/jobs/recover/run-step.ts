@@ -1,19 +1,12 @@
 import { z } from "zod";
-import { IntegrityError, RefusedError } from "../../model/errors.ts";
+import { IntegrityError } from "../../model/errors.ts";
 import { requireClaim } from "../claims.ts";
 import type { Services } from "../services.ts";
 import { checkChosenBackup, compareRestored, restoreBackup } from "./data-steps.ts";
 import { askHealth } from "./health.ts";
 import { startApp, stopApp } from "./host-steps.ts";
 import { report } from "./report.ts";
-import {
-  type DoneRecord,
-  mayHaveOverwritten,
-  type RecoveryStep,
-  readDone,
-  voidDone,
-  writeDone,
-} from "./run-state.ts";
+import { type DoneRecord, type RecoveryStep, readDone, voidDone, writeDone } from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 type Step = (request: RecoveryStepRequest, services: Services, signal: AbortSignal) => Promise<StepAnswer>;
@@ -56,34 +49,12 @@ export async function runRecoveryStep(
   if (step === "check-backup") await noteApproval(request, services, signal);
   const startedAt = services.clock.now();
   try {
-    const act = () => STEPS[step].run(request, services, signal);
-    const answer = step === "restore" ? await overwrite(request, act, services, signal) : await act();
+    const answer = await STEPS[step].run(request, services, signal);
     await writeDone(runId, step, doneRecord(request, startedAt, answer, services), services, signal);
     return answer;
   } catch (error) {
     if (step === "compare" && error instanceof IntegrityError)
       await voidDone(runId, "restore", services, signal);
-    throw error;
-  }
-}
-
-/** Notes before and after what the target may have become; a `RefusedError` says that it is what it was. */
-async function overwrite(
-  request: RecoveryStepRequest,
-  act: () => Promise<StepAnswer>,
-  services: Services,
-  signal: AbortSignal,
-): Promise<StepAnswer> {
-  const { runId } = request.plan;
-  if (await mayHaveOverwritten(runId, services, signal)) return await act();
-  const startedAt = services.clock.now();
-  const note = (state: "begun" | "refused") =>
-    writeDone(runId, "restore", { ...doneRecord(request, startedAt, {}, services), state }, services, signal);
-  await note("begun");
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof RefusedError) await note("refused");
     throw error;
   }
 }
@@ -96,9 +67,9 @@ async function noteApproval(
 ): Promise<void> {
   const { approval } = approvalSchema.parse(request.plan);
   if (approval !== "required") return;
-  const { runId } = request.plan;
-  if (await readDone(runId, "ask-approval", services, signal)) return;
-  const { approvedBy = null } = request.plan;
+  const { runId, approvedBy = null } = request.plan;
+  // A resumed run that was approved before keeps that answer, unless it had to be asked again.
+  if (approvedBy === null && (await readDone(runId, "ask-approval", services, signal))) return;
   const record = doneRecord(request, new Date(request.execution.startedAt), { approvedBy }, services);
   await writeDone(runId, "ask-approval", record, services, signal);
 }

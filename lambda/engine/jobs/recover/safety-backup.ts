@@ -34,7 +34,9 @@ export async function makeSafetyBackup(
 ): Promise<SafetyBackupAnswer> {
   const { plan, execution } = request;
   const { runId, source } = plan;
-  const done = await readSafetyDone(runId, execution, services, signal);
+  const { placement } = await readWork({ plan }, services, signal);
+  const run = { runId, target: placement.target, executionArn: execution.executionArn };
+  const done = await readSafetyDone(run, services, signal);
   if (done) return done.answer as SafetyBackupAnswer;
   await requireClaim(source, execution.executionArn, services, signal);
   const startedAt = services.clock.now().toISOString();
@@ -53,14 +55,17 @@ export async function makeSafetyBackup(
 
 /** The record of the safety backup, where it still holds what a restore by this execution would overwrite. */
 export async function readSafetyDone(
-  runId: string,
-  { executionArn }: Pick<Request["execution"], "executionArn">,
+  {
+    runId,
+    target,
+    executionArn,
+  }: { readonly runId: string; readonly target: string; readonly executionArn: string },
   services: Services,
   signal: AbortSignal,
 ): Promise<DoneRecord | undefined> {
   const done = await readDone(runId, "safety-backup", services, signal);
   if (done === undefined || done.executionArn === executionArn) return done;
-  return (await mayHaveOverwritten(runId, services, signal)) ? done : undefined;
+  return (await mayHaveOverwritten(runId, target, services, signal)) ? done : undefined;
 }
 
 /** The backup that a run made before it overwrote anything. */
