@@ -1,7 +1,7 @@
 import { findElement, readText } from "./bson.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { nameOf } from "./names.ts";
-import { findOwnUsers } from "./own-users.ts";
+import { findOwn } from "./own-users.ts";
 import { readRaw } from "./read-raw.ts";
 import type { RestorePart } from "./restore-items.ts";
 import { splitDocuments } from "./split-documents.ts";
@@ -15,12 +15,12 @@ interface UsersRestore {
   finish(): Promise<void>;
 }
 
-/** Makes users and roles those of the backup, except that those as whom this runs are never dropped. */
+/** Makes users and roles those of the backup, except that those as whom this runs, and their roles, are never dropped. */
 export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<UsersRestore> {
-  const own = await findOwnUsers(tools);
   const last: (() => Promise<void>)[] = [];
   let records = 0;
   for (const part of parts) {
+    const own = await findOwn(tools, part.storage);
     const present = await readById(tools, part);
     const wanted = await readItem(tools, part);
     records += wanted.size;

@@ -24,7 +24,7 @@ import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
 import { type Listed, listDatabases, listNamespaces } from "./list-namespaces.ts";
 import { isUsers, nameOf } from "./names.ts";
 import { findEnd, hasOplog } from "./oplog.ts";
-import { leaveOutOwnUsers } from "./own-users.ts";
+import { leaveOutOwn } from "./own-users.ts";
 import { restore } from "./restore.ts";
 import { MongodbQueryDump } from "./scope/query-dump.ts";
 import { type Part, partOf } from "./scope/scopes.ts";
@@ -141,7 +141,7 @@ export class MongodbSession implements Session {
     const options = { budget: this.#budget };
     const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
     if (like === undefined || !isUsers(listed.namespace)) return read;
-    return leaveOutOwnUsers(this.#tools(), listed, read, like);
+    return leaveOutOwn(this.#tools(), listed, read, like);
   }
 
   #tools(): DumpTools {

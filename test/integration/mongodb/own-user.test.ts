@@ -25,9 +25,9 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([source[Symbol.asyncDispose](), target[Symbol.asyncDispose]()]));
 
-const openTarget = () =>
+const openTarget = (user = RESTORER.name) =>
   mongodb.open(
-    { ...configFor(target.mongod), user: RESTORER.name, passwordSecret: "password" },
+    { ...configFor(target.mongod), user, passwordSecret: "password" },
     makeContext(new AbortController().signal, { password: RESTORER.password }),
     "write",
   );
@@ -81,5 +81,24 @@ describe("a restore as a user that the backup does not hold", () => {
     expect(await compare(session, like)).toContain(`${USERS} contentHash`);
     await admin.command({ dropUser: "clerk" });
     expect(await compare(session, like)).toContain(`${USERS} contentHash`);
+  });
+
+  it("keeps the role that gives the user its rights, and those that this one hands on", async () => {
+    await using owner = new MongoClient(target.mongod.uri);
+    const admin = owner.db("admin");
+    const everything = { resource: { anyResource: true }, actions: ["anyAction"] };
+    await admin.command({ createRole: "inner", privileges: [everything], roles: [] });
+    await admin.command({ createRole: "outer", privileges: [], roles: ["inner"] });
+    await admin.command({ createRole: "nobody's", privileges: [], roles: [] });
+    await admin.command({ createUser: "kept", pwd: RESTORER.password, roles: ["outer"] });
+    await using origin = new MongoClient(source.mongod.uri);
+    await origin.db("admin").command({ createRole: "backed up", privileges: [], roles: [] });
+    const taken = await dumpSource();
+    await using session = await openTarget("kept");
+    await restoreTo(session, taken);
+    expect(await compare(session, taken.summary.fingerprint)).toEqual([]);
+    await using again = await openTarget("kept");
+    const found = await again.fingerprint();
+    expect(found["admin.system.roles"]?.count).toBe(3);
   });
 });
