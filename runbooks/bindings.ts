@@ -10,9 +10,17 @@ export interface MachineBindings {
     readonly approver: string;
   };
   readonly tasks: TaskBindings;
+  /** Workers of the same roles for sources that hold secrets; missing where the estate has none. */
+  readonly secret?: SecretBindings;
   /** The machine `Recover`, which another runbook hands over to. */
   readonly recoverMachineArn: string;
   readonly waits: MachineWaits;
+}
+
+/** ARNs of functions and task definitions that alone may use the key for secrets. */
+export interface SecretBindings {
+  readonly functions: Pick<MachineBindings["functions"], keyof TaskBindings["definitions"]>;
+  readonly definitions: TaskBindings["definitions"];
 }
 
 /** Where Fargate tasks run, and which task definition serves which role. */

@@ -8,6 +8,8 @@ const stateSchema = z.object({ STATE_BUCKET: z.string().min(1) });
 
 const environmentSchema = stateSchema.extend({
   VAULT_BUCKET: z.string().min(1),
+  /** Where the estate has a source that holds secrets. */
+  SECRET_KEY_ARN: z.string().min(1).optional(),
   DRILL_HOST: z.string().min(1).optional(),
   DRILL_PORT: z.coerce.number().int().min(1).max(65535).optional(),
   /** Where a drill without a server makes its own folder. */

@@ -28,7 +28,11 @@ export function wireServices(): Wiring {
   const { estate } = environment;
   const mask = new SecretMask();
   const stepFunctions = makeStepFunctionsClient();
-  const buckets = { vaultBucket: environment.VAULT_BUCKET, stateBucket: environment.STATE_BUCKET };
+  const buckets = {
+    vaultBucket: environment.VAULT_BUCKET,
+    stateBucket: environment.STATE_BUCKET,
+    secretKeyArn: environment.SECRET_KEY_ARN,
+  };
   const drillAddress = drillAddressOf(environment);
   const { BACKUP_MACHINE_ARN: backupMachineArn, ALERT_TOPIC_ARN: alertTopicArn } = environment;
   const services: Services = {

@@ -2,7 +2,7 @@ import { AccountRootPrincipal, Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { attachGrants } from "./grant.ts";
-import { type EstateNames, replicaBucketArn, replicaKeyArns } from "./names.ts";
+import { type EstateNames, replicaAliasesOf, replicaBucketArn, replicaKeyArns } from "./names.ts";
 import { DESTRUCTIVE_BUCKET_ACTIONS, type VaultBucket } from "./vault-bucket.ts";
 
 const KEY_ACTIONS = [
@@ -37,7 +37,9 @@ export class KeyAdmin extends Construct {
       {
         actions: KEY_ACTIONS,
         resources: [replicaKeyArns(props.estate)],
-        conditions: { "ForAnyValue:StringEquals": { "kms:ResourceAliases": props.names.replicaKeyAlias } },
+        conditions: {
+          "ForAnyValue:StringEquals": { "kms:ResourceAliases": replicaAliasesOf(props.estate, props.names) },
+        },
         why: "The key of the other Region is known by its alias only; the condition admits no other key.",
       },
       {

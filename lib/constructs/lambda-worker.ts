@@ -4,6 +4,7 @@ import { Architecture, Code, Function as LambdaFunction, Runtime } from "aws-cdk
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { WORKER_ALLOCATOR } from "../../lambda/engine/model/worker-flags.ts";
+import type { Secrecy } from "../secret-sources.ts";
 import { EstateLogs } from "./estate-logs.ts";
 import { attachGrants } from "./grant.ts";
 import type { EstateStores } from "./stores.ts";
@@ -25,6 +26,8 @@ export interface LambdaWorkerProps {
   /** Folder of the bundle. */
   readonly handlersFolder: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The same handler for sources that hold secrets, under a role of its own. */
+  readonly secrecy?: Secrecy;
 }
 
 /** One function of one role, from the one bundle of handlers. */
@@ -33,7 +36,7 @@ export class LambdaWorker extends LambdaFunction {
     const logs = new EstateLogs(scope, `${id}Logs`, props.stores.operationsKeyArn);
     super(scope, id, {
       ...SIZES[props.size],
-      functionName: `${props.estate.name}-${kebabCase(props.entry)}`,
+      functionName: `${props.estate.name}-${kebabCase(props.entry)}${props.secrecy === "secret" ? "-secret" : ""}`,
       description: `The ${props.entry} of the backup estate ${props.estate.name}`,
       code: Code.fromAsset(props.handlersFolder),
       handler: `index.${props.entry}`,
@@ -59,6 +62,7 @@ export function workerEnvironment(estate: Estate, stores: EstateStores): Record<
     ...WORKER_ALLOCATOR,
     ESTATE_NAME: estate.name,
     VAULT_BUCKET: stores.vaultBucketName,
+    ...(stores.secretKeyArn && { SECRET_KEY_ARN: stores.secretKeyArn }),
     STATE_BUCKET: stores.stateBucketName,
   };
 }

@@ -56,10 +56,11 @@ export class Machine extends StateMachine {
 function machineGrants(props: MachineProps): Grant[] {
   const text = JSON.stringify(props.definition);
   const named = (arns: readonly string[]) => arns.filter((arn) => text.includes(JSON.stringify(arn)));
-  const { functions, tasks } = props.bindings;
-  const functionArns = named(Object.values(functions));
+  const { functions, tasks, secret } = props.bindings;
+  const functionArns = named([...Object.values(functions), ...Object.values(secret?.functions ?? {})]);
   const definitionArns = named([
     ...Object.values(tasks.definitions),
+    ...Object.values(secret?.definitions ?? {}),
     ...Object.values(tasks.drill).flatMap((majors) => Object.values(majors)),
   ]);
   const invoke: Grant = {

@@ -1,6 +1,7 @@
 import { Aws } from "aws-cdk-lib";
 import { ConfigError } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { secretSourcesOf } from "../secret-sources.ts";
 
 const BUCKET_NAME_LIMIT = 63;
 const ACCOUNT_DIGITS = 12;
@@ -10,6 +11,8 @@ export interface EstateNames {
   readonly replicaBucket: string;
   /** `alias/…` of the replica's key. */
   readonly replicaKeyAlias: string;
+  /** `alias/…` of the replica's key for secrets. */
+  readonly replicaSecretKeyAlias: string;
   readonly replicationRole: string;
   readonly keyAdminRole: string;
 }
@@ -30,6 +33,7 @@ export function nameEstate(estate: Estate): EstateNames {
   return {
     replicaBucket: `${estate.name}-replica-${Aws.ACCOUNT_ID}-${replica}`,
     replicaKeyAlias: `alias/${estate.name}-replica`,
+    replicaSecretKeyAlias: `alias/${estate.name}-replica-secret`,
     replicationRole: `${estate.name}-${primary}-replication`,
     keyAdminRole: `${estate.name}-${primary}-key-admin`,
   };
@@ -43,6 +47,12 @@ export function roleArn(roleName: string): string {
 /** ARN of the replica vault, which the first Region knows by name only. */
 export function replicaBucketArn(names: EstateNames): string {
   return `arn:${Aws.PARTITION}:s3:::${names.replicaBucket}`;
+}
+
+/** Of the replica's keys: one, or one for secrets too. */
+export function replicaAliasesOf(estate: Estate, names: EstateNames): string | string[] {
+  const { replicaKeyAlias, replicaSecretKeyAlias } = names;
+  return secretSourcesOf(estate).length === 0 ? replicaKeyAlias : [replicaKeyAlias, replicaSecretKeyAlias];
 }
 
 /** Every key of the second Region; together with a condition on the alias it is the replica's key. */

@@ -1,6 +1,8 @@
+import { invariant } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
+import { estateOf, type Secrecy } from "../secret-sources.ts";
 import type { Grant } from "./grant.ts";
 import { alertTopicArn, executionArns, type MachineName, machineArn } from "./names.ts";
 import { openSources, proveWithSecrets } from "./secret-grants.ts";
@@ -26,14 +28,30 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | restorer | all, also out of Glacier | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals; reads and puts escalations; sends messages to the topic of alerts | |
  * | auditor | manifests, verifications, drills | | | |
+ *
+ * Workers of secrets have the same, of artifacts only those of sources that hold secrets, and the key for these, which
+ * no other role has.
  */
-export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStores): Grant[] {
+export function roleGrants(
+  role: WorkerRole,
+  estate: Estate,
+  stores: EstateStores,
+  secrecy: Secrecy = "ordinary",
+): Grant[] {
+  if (secrecy === "ordinary") return grantsFor(role, estate, stores, ["data"]);
+  const own = estateOf(estate, "secret");
+  const data = Object.keys(own.sources).map((source) => `data/*/${source}`);
+  return [...grantsFor(role, own, stores, data), useSecretKey(role, estate, stores)];
+}
+
+/** `data` begins the keys of the artifacts that it works on. */
+function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data: readonly string[]): Grant[] {
   switch (role) {
     case "writer":
       return [
         readVault(stores, ["manifests", "sets", "verifications", "drills"]),
         ...readAgain(estate, stores),
-        writeVault(stores, ["data", "manifests", "sets"]),
+        writeVault(stores, [...data, "manifests", "sets"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
         ...changeState(stores, ["claims", "runs"]),
@@ -44,7 +62,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "checker":
       return [
-        readVault(stores, ["data", "manifests", "sets", "verifications", "drills"]),
+        readVault(stores, [...data, "manifests", "sets", "verifications", "drills"]),
         writeVault(stores, ["verifications"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -53,7 +71,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
     case "drill":
       return [
         ...proveWithSecrets(estate),
-        readVault(stores, ["data", "manifests", "drills"]),
+        readVault(stores, [...data, "manifests", "drills"]),
         writeVault(stores, ["drills"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -61,7 +79,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
       ];
     case "restorer":
       return [
-        readVault(stores, ["data", "manifests", "sets", "verifications", "drills", "recoveries"]),
+        readVault(stores, [...data, "manifests", "sets", "verifications", "drills", "recoveries"]),
         writeVault(stores, ["verifications", "recoveries"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
@@ -69,7 +87,7 @@ export function roleGrants(role: WorkerRole, estate: Estate, stores: EstateStore
         putState(stores, ["approvals"]),
         seeExecutions(estate),
         openSources(estate, "write"),
-        askGlacier(stores),
+        askGlacier(stores, data),
         answer(estate, ["recover", "thaw-archive"]),
       ];
     case "approver":
@@ -160,6 +178,17 @@ function useVaultKey(stores: EstateStores): Grant {
   };
 }
 
+/** Only through S3, so that a writer, who may get no artifact, opens none. Decrypt too, as with the vault's key. */
+function useSecretKey(role: WorkerRole, estate: Estate, { secretKeyArn }: EstateStores): Grant {
+  invariant(secretKeyArn !== undefined, "an estate with sources of secrets has a key for them");
+  return {
+    actions: role === "writer" ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"],
+    resources: [secretKeyArn],
+    conditions: { StringEquals: { "kms:ViaService": `s3.${estate.regions.primary}.amazonaws.com` } },
+    why: "Artifacts of secrets are encrypted with a key of their own.",
+  };
+}
+
 /** Reads and compares-and-sets objects of the state bucket under some prefixes. */
 export function changeState(stores: EstateStores, prefixes: readonly string[]): Grant[] {
   return [
@@ -207,10 +236,10 @@ function putState(stores: EstateStores, prefixes: readonly string[]): Grant {
   };
 }
 
-function askGlacier(stores: EstateStores): Grant {
+function askGlacier(stores: EstateStores, data: readonly string[]): Grant {
   return {
     actions: ["s3:RestoreObject"],
-    resources: inBucket(stores.vaultBucketArn, ["data"]),
+    resources: inBucket(stores.vaultBucketArn, data),
     why: "Asks for readable copies of what lies in Glacier; the stored version stays as it is.",
   };
 }

@@ -3,6 +3,8 @@ export interface EstateStores {
   readonly vaultBucketName: string;
   readonly vaultBucketArn: string;
   readonly vaultKeyArn: string;
+  /** Encrypts the artifacts of sources that hold secrets; missing where there is none. */
+  readonly secretKeyArn?: string;
   readonly stateBucketName: string;
   readonly stateBucketArn: string;
   /** Encrypts the state bucket, log groups and the alert topic. */

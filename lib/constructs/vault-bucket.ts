@@ -6,12 +6,15 @@ import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { bucketSafety } from "./bucket-safety.ts";
 import { destroyerArns, type EstateNames } from "./names.ts";
+import { secretPrefixesOf } from "./secret-prefixes.ts";
 import { defaultLockDays, longestLockDays, vaultLifecycle } from "./vault-lifecycle.ts";
 
 export interface VaultBucketProps {
   readonly estate: Estate;
   readonly names: EstateNames;
   readonly key: IKey;
+  /** For the artifacts of sources that hold secrets; missing where there is none. */
+  readonly secretKey?: IKey | undefined;
   readonly accessLogs: IBucket;
   /** Only where another Region must know it beforehand. */
   readonly bucketName?: string;
@@ -50,7 +53,9 @@ export class VaultBucket extends Bucket {
     });
     this.addToResourcePolicy(denyDestruction(this, props.names));
     this.addToResourcePolicy(denyEndlessLocks(this, props.estate));
-    this.addToResourcePolicy(denyForeignKeys(this, props.key));
+    const secrets = secretPrefixesOf(props.estate).map((prefix) => this.arnForObjects(`${prefix}*`));
+    this.addToResourcePolicy(denyForeignKeys(this, props.key, secrets));
+    if (props.secretKey !== undefined) this.addToResourcePolicy(demandSecretKey(props.secretKey, secrets));
     this.addToResourcePolicy(denyOtherEncryption(this));
     this.addToResourcePolicy(denyOverwritingCommits(this));
   }
@@ -99,15 +104,31 @@ function denyEndlessLocks(bucket: Bucket, estate: Estate): PolicyStatement {
 }
 
 /** Without it a stolen worker could encrypt backups with a key that the owner cannot use. */
-function denyForeignKeys(bucket: Bucket, key: IKey): PolicyStatement {
+function denyForeignKeys(bucket: Bucket, key: IKey, secrets: readonly string[]): PolicyStatement {
   return new PolicyStatement({
     sid: "DenyForeignKeys",
     effect: Effect.DENY,
     principals: [new AnyPrincipal()],
     actions: ["s3:PutObject"],
-    resources: [bucket.arnForObjects("*")],
+    ...(secrets.length === 0
+      ? { resources: [bucket.arnForObjects("*")] }
+      : { notResources: [bucket.bucketArn, ...secrets] }),
     conditions: {
       Null: { "s3:x-amz-server-side-encryption-aws-kms-key-id": "false" },
+      StringNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": key.keyArn },
+    },
+  });
+}
+
+/** Where a put says no key, it would get the bucket's own, which more roles may use: so it has to say this one. */
+function demandSecretKey(key: IKey, secrets: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: "DemandSecretKey",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ["s3:PutObject"],
+    resources: [...secrets],
+    conditions: {
       StringNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": key.keyArn },
     },
   });

@@ -2,6 +2,7 @@ import { Aws, Validations } from "aws-cdk-lib";
 import { Cluster } from "aws-cdk-lib/aws-ecs";
 import { type IRole, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
+import { invariant } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import type { DrillServer } from "../../lambda/engine/sources/source.ts";
 import {
@@ -9,9 +10,11 @@ import {
   LAMBDA_LIMIT_SECONDS,
   type MachineBindings,
   type MachineWaits,
+  type SecretBindings,
 } from "../../runbooks/bindings.ts";
 import type { Bundle } from "../bundle.ts";
 import type { DrillDisk } from "../drill-servers.ts";
+import { secretSourcesOf } from "../secret-sources.ts";
 import { type DrillPlace, FargateWorker, WORKER_CONTAINER } from "./fargate-worker.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
@@ -33,6 +36,16 @@ export interface WorkerFleetProps {
   readonly drillServers: Readonly<Record<string, DrillServer | DrillDisk>>;
 }
 
+/** Roles of sources that hold secrets. */
+type SecretRoles = Readonly<Record<"writer" | "checker" | "drill" | "restorer", Role>>;
+
+interface TaskNames {
+  readonly worker: WorkerRole;
+  readonly id: string;
+  readonly family: string;
+  readonly drill?: DrillPlace;
+}
+
 /** Docker's official images in Amazon's registry: Docker's own refuses unnamed pulls beyond a limit an address. */
 const OFFICIAL_IMAGES = "public.ecr.aws/docker/library";
 
@@ -50,10 +63,15 @@ export class WorkerFleet extends Construct {
     const network = new WorkerNetwork(this, "Network", props.stores.operationsKeyArn);
     this.cluster = this.addCluster(network);
     const roles = this.addRoles();
+    const secretRoles = this.addSecretRoles();
     this.writerRole = roles.writer;
-    const tasks = this.addTasks(roles);
+    const { secretDefinitions, ...tasks } = this.addTasks(roles, secretRoles);
     this.bindings = {
       functions: this.addFunctions(roles),
+      ...(secretRoles &&
+        secretDefinitions && {
+          secret: { functions: this.addSecretFunctions(secretRoles), definitions: secretDefinitions },
+        }),
       tasks: {
         ...tasks.arns,
         clusterArn: this.cluster.clusterArn,
@@ -89,16 +107,27 @@ export class WorkerFleet extends Construct {
     };
   }
 
+  /** Roles that alone may use the key for secrets; none where there are none. */
+  private addSecretRoles(): SecretRoles | undefined {
+    const { estate, stores } = this.props;
+    if (secretSourcesOf(estate).length === 0) return undefined;
+    const add = (role: keyof SecretRoles, id: string) =>
+      new WorkerIdentity(this, id, { role, estate, stores, secrecy: "secret" }).role;
+    return {
+      writer: add("writer", "SecretWriter"),
+      checker: add("checker", "SecretChecker"),
+      drill: add("drill", "SecretDrill"),
+      restorer: add("restorer", "SecretRestorer"),
+    };
+  }
+
   private addFunctions(roles: Record<WorkerRole, Role>): MachineBindings["functions"] {
+    const { estate } = this.props;
     const add = (entry: Exclude<WorkerRole, "drill">, id: string, size: "long" | "short") =>
       new LambdaWorker(this, id, {
-        entry,
+        ...this.functionOf(entry, roles[entry]),
         size,
-        estate: this.props.estate,
-        stores: this.props.stores,
-        role: roles[entry],
-        handlersFolder: this.props.bundle.handlersFolder,
-        environment: entry === "approver" ? { ALERT_TOPIC_ARN: alertTopicArn(this.props.estate) } : {},
+        environment: entry === "approver" ? { ALERT_TOPIC_ARN: alertTopicArn(estate) } : {},
       }).functionArn;
     return {
       writer: add("writer", "WriterFunction", "long"),
@@ -108,15 +137,50 @@ export class WorkerFleet extends Construct {
     };
   }
 
-  private addTasks(roles: Record<WorkerRole, Role>) {
+  private addSecretFunctions(roles: SecretRoles): SecretBindings["functions"] {
+    const add = (entry: Exclude<keyof SecretRoles, "drill">, id: string) =>
+      new LambdaWorker(this, id, {
+        ...this.functionOf(entry, roles[entry]),
+        size: "long",
+        secrecy: "secret",
+      }).functionArn;
+    return {
+      writer: add("writer", "SecretWriterFunction"),
+      checker: add("checker", "SecretCheckerFunction"),
+      restorer: add("restorer", "SecretRestorerFunction"),
+    };
+  }
+
+  private functionOf(entry: string, role: Role) {
+    const { estate, stores, bundle } = this.props;
+    return { entry, role, estate, stores, handlersFolder: bundle.handlersFolder };
+  }
+
+  private addTasks(roles: Record<WorkerRole, Role>, secretRoles: SecretRoles | undefined) {
     const bundle = new WorkerBundleAsset(this, "Bundle", this.props.bundle.workerFile);
     const executionRole = this.addExecutionRole();
-    const add = (role: WorkerRole, id: string, family: string, drill?: DrillPlace) => {
+    const addFor = (from: Partial<Record<WorkerRole, Role>>, named: TaskNames) => {
+      const { worker, id, family, drill } = named;
+      const role = from[worker];
+      invariant(role !== undefined, `there is a role for every task, not for ${family}`);
       const common = { estate: this.props.estate, stores: this.props.stores, executionRole, bundle };
-      const named = { family: `${this.props.estate.name}-${family}`, worker: role, role: roles[role] };
-      return new FargateWorker(this, id, { ...common, ...named, ...(drill && { drill }) }).familyArn;
+      const own = { family: `${this.props.estate.name}-${family}`, worker, role };
+      return new FargateWorker(this, id, { ...common, ...own, ...(drill && { drill }) }).familyArn;
     };
-    const passed = [roles.writer, roles.checker, roles.drill, roles.restorer];
+    const add = (worker: WorkerRole, id: string, family: string) => addFor(roles, { worker, id, family });
+    const addSecret = (from: SecretRoles): SecretBindings["definitions"] => ({
+      writer: addFor(from, { worker: "writer", id: "SecretWriterTask", family: "writer-secret" }),
+      checker: addFor(from, { worker: "checker", id: "SecretCheckerTask", family: "checker-secret" }),
+      restorer: addFor(from, { worker: "restorer", id: "SecretRestorerTask", family: "restorer-secret" }),
+    });
+    const secrets = secretSourcesOf(this.props.estate);
+    const passed = [
+      roles.writer,
+      roles.checker,
+      roles.drill,
+      roles.restorer,
+      ...Object.values(secretRoles ?? {}),
+    ];
     for (const role of passed) attachGrants(role, "Bundle", role, [bundle.readGrant]);
     const arns = {
       definitions: {
@@ -128,17 +192,18 @@ export class WorkerFleet extends Construct {
         Object.fromEntries(
           server.majors.map((major) => [
             major,
-            add(
-              "drill",
-              `DrillTask-${source}-${major}`,
-              `drill-${source}-${major.replaceAll(".", "-")}`,
-              drillPlaceOf(server, major),
-            ),
+            addFor(secrets.includes(source) ? (secretRoles ?? {}) : roles, {
+              worker: "drill",
+              id: `DrillTask-${source}-${major}`,
+              family: `drill-${source}-${major.replaceAll(".", "-")}`,
+              drill: drillPlaceOf(server, major),
+            }),
           ]),
         ),
       ),
     };
-    return { arns, roleArns: [...passed, executionRole].map((role) => role.roleArn) };
+    const secretDefinitions = secretRoles && addSecret(secretRoles);
+    return { arns, secretDefinitions, roleArns: [...passed, executionRole].map((role) => role.roleArn) };
   }
 
   /** ECS itself writes the tasks' logs with it; each log group grants to it. */

@@ -4,8 +4,9 @@ import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AccessLogBucket } from "../constructs/access-log-bucket.ts";
 import { EstateKey } from "../constructs/estate-key.ts";
-import { nameEstate, roleArn } from "../constructs/names.ts";
+import { type EstateNames, nameEstate, roleArn } from "../constructs/names.ts";
 import { VaultBucket } from "../constructs/vault-bucket.ts";
+import { secretSourcesOf } from "../secret-sources.ts";
 
 /** The replica vault in the second Region. Deployed first: it trusts the replication role by its name. */
 export class ReplicaStack extends Stack {
@@ -23,15 +24,32 @@ export class ReplicaStack extends Stack {
       description: `Encrypts the replica vault of ${estate.name}`,
     });
     key.allowRoleByArn(replicationRoleArn);
+    const secretKey = this.addSecretKey(estate, names, replicationRoleArn);
     const bucket = new VaultBucket(this, "ReplicaVault", {
       estate,
       names,
       key,
+      secretKey,
       bucketName: names.replicaBucket,
       accessLogs: new AccessLogBucket(this, "AccessLogs"),
     });
     bucket.addToResourcePolicy(allowReplication(bucket, replicationRoleArn));
     new CfnOutput(this, "ReplicaBucketName", { value: bucket.bucketName });
+  }
+
+  private addSecretKey(
+    estate: Estate,
+    names: EstateNames,
+    replicationRoleArn: string,
+  ): EstateKey | undefined {
+    if (secretSourcesOf(estate).length === 0) return undefined;
+    const key = new EstateKey(this, "ReplicaSecretKey", {
+      names,
+      alias: names.replicaSecretKeyAlias,
+      description: `Encrypts the secrets in the replica vault of ${estate.name}`,
+    });
+    key.allowRoleByArn(replicationRoleArn);
+    return key;
   }
 }
 

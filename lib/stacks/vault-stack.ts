@@ -9,6 +9,7 @@ import { Replication } from "../constructs/replication.ts";
 import { StateBucket } from "../constructs/state-bucket.ts";
 import type { EstateStores } from "../constructs/stores.ts";
 import { VaultBucket } from "../constructs/vault-bucket.ts";
+import { secretSourcesOf } from "../secret-sources.ts";
 
 /** The vault, the state bucket, their keys, and the replication to the other Region. */
 export class VaultStack extends Stack {
@@ -26,20 +27,23 @@ export class VaultStack extends Stack {
     operationsKey.allowLogs();
     operationsKey.allowAlerts();
     const accessLogs = new AccessLogBucket(this, "AccessLogs");
-    const vault = new VaultBucket(this, "Vault", { estate, names, key: vaultKey, accessLogs });
+    const hasSecrets = secretSourcesOf(estate).length > 0;
+    const secretKey = hasSecrets ? this.addKey("SecretKey", estate, names, "secrets") : undefined;
+    const vault = new VaultBucket(this, "Vault", { estate, names, key: vaultKey, secretKey, accessLogs });
     vault.tellEvents();
-    new Replication(this, "Replication", { estate, names, source: vault, sourceKey: vaultKey });
+    new Replication(this, "Replication", { estate, names, source: vault, sourceKey: vaultKey, secretKey });
     const state = new StateBucket(this, "State", { key: operationsKey, accessLogs });
     new KeyAdmin(this, "KeyAdmin", {
       estate,
       names,
       vault,
-      keyArns: [vaultKey.keyArn, operationsKey.keyArn],
+      keyArns: [vaultKey, operationsKey, ...(secretKey ? [secretKey] : [])].map(({ keyArn }) => keyArn),
     });
     this.stores = {
       vaultBucketName: this.exportValue(vault.bucketName),
       vaultBucketArn: this.exportValue(vault.bucketArn),
       vaultKeyArn: this.exportValue(vaultKey.keyArn),
+      ...(secretKey && { secretKeyArn: this.exportValue(secretKey.keyArn) }),
       stateBucketName: this.exportValue(state.bucketName),
       stateBucketArn: this.exportValue(state.bucketArn),
       operationsKeyArn: this.exportValue(operationsKey.keyArn),

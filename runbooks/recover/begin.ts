@@ -72,7 +72,7 @@ export function checkStates(bindings: MachineBindings): States {
     "Check the backup",
     {
       role: "restorer",
-      compute: "$plan.compute",
+      source: "$plan",
       before: [when("Checked by the run that is resumed", done("check-backup"), "Is there an app to stop?")],
     },
     {

@@ -16,7 +16,7 @@ export function safetyStates(bindings: MachineBindings): States {
     "Make a safety backup",
     {
       role: "writer",
-      compute: "$plan.compute",
+      source: "$plan",
       before: [
         when("Made by the run that is resumed", done("safety-backup"), "Restore"),
         when("Nothing is overwritten, or the input skips it", `$plan.safetyBackup != "make"`, "Restore"),
@@ -41,7 +41,7 @@ export function restoreStates(bindings: MachineBindings): States {
     "Restore",
     {
       role: "restorer",
-      compute: "$plan.compute",
+      source: "$plan",
       before: [when("Restored by the run that is resumed", done("restore"), "Compare")],
     },
     {
@@ -65,7 +65,7 @@ export function compareStates(bindings: MachineBindings): States {
     "Compare",
     {
       role: "restorer",
-      compute: "$plan.compute",
+      source: "$plan",
       before: [when("Compared by the run that is resumed", done("compare"), "Is there an app to start?")],
     },
     {

@@ -86,7 +86,7 @@ function dumpStates(bindings: MachineBindings): States {
   return workByCompute(
     bindings,
     "Dump",
-    { role: "writer", compute: "$item.compute" },
+    { role: "writer", source: "$item" },
     {
       comment: "Reads the source as a stream into the vault; the manifest, written last, seals the backup.",
       request: `{ "job": "dump", "run": $run, "source": $item.source, "drillDue": $item.drillDue }`,

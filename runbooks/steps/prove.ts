@@ -20,7 +20,7 @@ export function checkStates(bindings: MachineBindings, next: string, failed: str
   return workByCompute(
     bindings,
     "Check",
-    { role: "checker", compute: "$item.compute" },
+    { role: "checker", source: "$item" },
     {
       comment: "Reads every stored artifact again by its version and compares size and digest.",
       request: `{ "job": "check", "backup": $backup, "drillDue": $item.drillDue }`,

@@ -95,29 +95,60 @@ export function workOnFargate(bindings: MachineBindings, definition: string, ste
 /** Where work may run: the same job by a function or a task of one role. */
 export interface Place {
   readonly role: Role;
-  /** JSONata: `"lambda"` or `"fargate"`. */
-  readonly compute: string;
+  /** JSONata: what holds the source's `compute`, `"lambda"` or `"fargate"`, and its `secrecy`, where it has one. */
+  readonly source: "$item" | "$plan";
   /** Rules that come before the choice of compute, such as one that skips work that is done. */
   readonly before?: readonly ChoiceRule[];
 }
 
-/** Work on whichever compute the source has: a Choice called `name`, then `name on Lambda` or `name on Fargate`. */
+/**
+ * Work on whichever compute the source has: a Choice called `name`, then `name on Lambda` or `name on Fargate`. Where the
+ * estate has workers for secrets, sources that hold some go to these.
+ */
 export function workByCompute(
   bindings: MachineBindings,
   name: string,
-  { role, compute, before = [] }: Place,
+  { role, source, before = [] }: Place,
   step: Step,
 ): States {
   const onLambda = `${name} on Lambda`;
   const onFargate = `${name} on Fargate`;
+  const secret = workOnSecrets(bindings, name, { role, source }, step);
   return {
     [name]: choose(
       `${step.comment} The source's configuration says where.`,
-      [...before, when("Small sources run as a function", `${compute} = "lambda"`, onLambda)],
+      [...before, ...secret.rules, when("Small sources run as a function", isLambda(source), onLambda)],
       onFargate,
     ),
     [onLambda]: workOnLambda(bindings.functions[role], bindings.waits.heartbeatSeconds, step),
     [onFargate]: workOnFargate(bindings, bindings.tasks.definitions[role], step),
+    ...secret.states,
+  };
+}
+
+const isLambda = (source: Place["source"]) => `${source}.compute = "lambda"`;
+
+/** The same work by workers that may use the key for secrets. */
+function workOnSecrets(
+  bindings: MachineBindings,
+  name: string,
+  { role, source }: Place,
+  step: Step,
+): { readonly rules: readonly ChoiceRule[]; readonly states: States } {
+  const { secret, waits } = bindings;
+  if (secret === undefined) return { rules: [], states: {} };
+  const onLambda = `${name} of secrets on Lambda`;
+  const onFargate = `${name} of secrets on Fargate`;
+  const isSecret = `${source}.secrecy = "secret"`;
+  return {
+    rules: [
+      when("Small sources of secrets", `${isSecret} and ${isLambda(source)}`, onLambda),
+      when("Other sources of secrets", isSecret, onFargate),
+    ],
+    states: {
+      [onLambda]: workOnLambda(secret.functions[role], waits.heartbeatSeconds, step),
+      [onFargate]: workOnFargate(bindings, secret.definitions[role], step),
+    },
   };
 }
 

@@ -13,7 +13,7 @@ import { keys } from "../model/keys.ts";
 import { parseRecord, setRecordSchema } from "../model/records.ts";
 import type { BackupRef } from "../model/requests.ts";
 import { findBackup, walkCatalog } from "../vault/catalog-reader.ts";
-import { canBeDrilled, isDrillDue, type Services, sourceConfigOf } from "./services.ts";
+import { canBeDrilled, isDrillDue, type Services, sourceConfigOf, workersOf } from "./services.ts";
 
 const REFUSAL = {
   subject: "The input of drill",
@@ -156,7 +156,7 @@ function kindOf(source: string, { estate }: Services): string {
 function describe({ ref, manifest, verifications }: Backup, services: Services): ChosenDrill {
   return {
     source: ref.source,
-    compute: sourceConfigOf(services.estate, ref.source).compute,
+    ...workersOf(ref.source, services),
     backup: ref,
     major: manifest.versions.major ?? "",
     drillDue: isDrillDue(ref.source, ref.cadence, services),

@@ -12,7 +12,15 @@ import {
 import { coveringCadence, lastOccurrence } from "../model/schedule.ts";
 import { refuseScope } from "../model/scope.ts";
 import { CLAIM_ATTEMPTS_LIMIT, claimSource, contended, mayStillRun, releaseSource } from "./claims.ts";
-import { canBeDrilled, isDrillDue, policyOf, runIdOf, type Services, sourceConfigOf } from "./services.ts";
+import {
+  canBeDrilled,
+  isDrillDue,
+  policyOf,
+  runIdOf,
+  type Services,
+  sourceConfigOf,
+  workersOf,
+} from "./services.ts";
 
 type ClaimRequest = z.infer<typeof claimRequestSchema>;
 
@@ -183,8 +191,7 @@ async function claimSources(
 }
 
 function describe(name: string, request: ClaimRequest, services: Services): ClaimedSource {
-  const { compute } = sourceConfigOf(services.estate, name);
   const drillDue =
     request.proof === "required" ? canBeDrilled(name, services) : isDrillDue(name, request.cadence, services);
-  return { source: name, compute, drillDue };
+  return { source: name, ...workersOf(name, services), drillDue };
 }

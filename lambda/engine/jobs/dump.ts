@@ -5,7 +5,7 @@ import { keys } from "../model/keys.ts";
 import { type Artifact, MANIFEST_NOTES_LIMIT, type Manifest, manifestSchema } from "../model/manifest.ts";
 import type { DumpAnswer, dumpRequestSchema } from "../model/requests.ts";
 import { assertLifetimes, type Lifetimes, planLifetimes } from "../model/retention.ts";
-import type { DumpItem, DumpSummary, StoredItem } from "../sources/source.ts";
+import type { DumpItem, DumpSummary, SourceNeeds, StoredItem } from "../sources/source.ts";
 import { CODEC_SUFFIX, type Codec, compress } from "../stream/codec.ts";
 import { chain } from "../stream/stage.ts";
 import { countBytes } from "./artifacts.ts";
@@ -46,13 +46,14 @@ export async function dump(
   await using opened = await openSource(source, "read", services, progress, signal);
   const builder = { needs: opened.source.needs, keepsLog: opened.session.changes !== undefined };
   const previous = await findPrevious(source, builder, lifetimes.manifest, services, signal);
+  const { secrecy } = opened.source.needs;
   const proof = request.drillDue ? "end-state" : "as-read";
   const { scope } = run;
   const reading = opened.session.dump({ proof, ...(previous && { previous }), ...(scope && { scope }) });
   const store = async (item: DumpItem, either: AbortSignal) =>
     "reuse" in item
       ? takeOver(item, previous)
-      : storeItem(item, { request, backupId, lifetimes, services, progress }, either);
+      : storeItem(item, { request, backupId, lifetimes, services, progress, secrecy }, either);
   const artifacts = await mapParallel(reading.items, UPLOADS_AT_ONCE, signal, store);
   const summary = await reading.summary();
   throwIfAborted(signal);
@@ -73,6 +74,8 @@ export interface StoreContext {
   readonly lifetimes: Lifetimes;
   readonly services: Pick<Services, "estate" | "vault">;
   readonly progress: ProgressTracker;
+  /** Of the source; left out where it holds no secrets. */
+  readonly secrecy?: SourceNeeds["secrecy"];
 }
 
 /** Compresses one item into the vault, under the backup's place. */
@@ -81,7 +84,7 @@ export async function storeItem(
   context: StoreContext,
   signal: AbortSignal,
 ): Promise<Artifact> {
-  const { services, backupId, lifetimes, progress } = context;
+  const { services, backupId, lifetimes, progress, secrecy } = context;
   const { run, source } = context.request;
   const codec = services.estate.codec;
   const key = keys.data(run.cadence, source, backupId, fileOf(item, codec));
@@ -94,6 +97,7 @@ export async function storeItem(
   const stored = await services.vault.putStream(key, body, {
     signal,
     lockedUntil: lifetimes.data.lockedUntil,
+    ...(secrecy && { secrecy }),
   });
   return {
     name: item.name,

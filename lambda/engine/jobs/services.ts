@@ -4,7 +4,7 @@ import { RefusedError } from "../model/errors.ts";
 import type { Message } from "../model/escalation.ts";
 import type { CadencePolicy, Estate, EstateSource } from "../model/estate.ts";
 import type { Clock, Random } from "../model/ids.ts";
-import type { Source } from "../sources/source.ts";
+import type { Source, SourceNeeds } from "../sources/source.ts";
 import type { StateStore, Vault } from "../vault/vault.ts";
 
 /** Structured log lines; values pass the redactor before they are written. */
@@ -109,6 +109,16 @@ export function policyOf(estate: Estate, cadence: Cadence): CadencePolicy {
 export function isDrillDue(source: string, cadence: Cadence, services: Services): boolean {
   const drill = services.estate.cadences[cadence]?.drill ?? false;
   return drill && canBeDrilled(source, services);
+}
+
+/** Which workers a source's own steps are for. */
+export function workersOf(
+  source: string,
+  { estate, sourceOf }: Services,
+): Pick<EstateSource, "compute"> & Pick<SourceNeeds, "secrecy"> {
+  const { kind, compute } = sourceConfigOf(estate, source);
+  const { secrecy } = sourceOf(kind).needs;
+  return { compute, ...(secrecy && { secrecy }) };
 }
 
 /** Whether the kind of that source has something to be drilled in. */

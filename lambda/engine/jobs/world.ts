@@ -13,13 +13,16 @@ type World = Pick<Services, "vault" | "state" | "sourceOf" | "openHost" | "secre
 interface Buckets {
   readonly vaultBucket: string;
   readonly stateBucket: string;
+  /** ARN of the key for secrets, where there is one. */
+  readonly secretKeyArn?: string | undefined;
 }
 
 /** The real vault, state bucket, host and sources of an estate; Region and credentials come from the environment. */
 export function makeWorld(estate: Estate, buckets: Buckets, secret: Services["secret"]): World {
   const client = makeS3Client();
+  const { vaultBucket: bucket, secretKeyArn } = buckets;
   return {
-    vault: new S3Vault({ client, bucket: buckets.vaultBucket, lockMode: estate.lockMode }),
+    vault: new S3Vault({ client, bucket, lockMode: estate.lockMode, secretKeyArn }),
     state: new S3State({ client, bucket: buckets.stateBucket }),
     sourceOf,
     openHost: async (signal) => openHost(estate.host, await secret(estate.host.keySecret, signal), signal),

@@ -21,6 +21,8 @@ export const chooseDrillsRequestSchema = z.strictObject({
 export interface ChosenDrill {
   readonly source: string;
   readonly compute: "lambda" | "fargate";
+  /** Left out where the source holds no secrets: which workers may do it. */
+  readonly secrecy?: "secret";
   readonly backup: BackupRef;
   readonly major: string;
   /** Whether its cadence asks for a drill before it counts as verified. */

@@ -60,6 +60,8 @@ export const claimRequestSchema = z.strictObject({
 export interface ClaimedSource {
   readonly source: string;
   readonly compute: "lambda" | "fargate";
+  /** Left out where the source holds no secrets: which workers may do it. */
+  readonly secrecy?: "secret";
   readonly drillDue: boolean;
 }
 export type ClaimAnswer =
@@ -168,6 +170,8 @@ export interface RecoveryPlan {
   readonly runId: string;
   readonly source: string;
   readonly compute: "lambda" | "fargate";
+  /** Left out where the source holds no secrets: which workers may do it. */
+  readonly secrecy?: "secret";
   readonly backup: BackupRef;
   readonly approval: "required" | "not-required";
   readonly recoversTo: string;

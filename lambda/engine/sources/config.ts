@@ -31,6 +31,7 @@ export const config: Source<ConfigFilesConfig> = {
     compute: "lambda",
     stage: "configuration",
     keepsLog: false,
+    secrecy: "secret",
     drill: { majors: [MAJOR], diskGiBOf: () => DRILL_DISK_GIB },
   },
   open,

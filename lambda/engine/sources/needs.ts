@@ -30,6 +30,11 @@ export interface SourceNeeds {
    * again; the writer may read no other data. `only`: where the server keeps no log, from which changes could be told.
    */
   readonly reuse?: { readonly rereads?: string; readonly only?: "without-log" };
+  /**
+   * What it holds are secrets themselves: its artifacts are encrypted with a key of their own, which only workers of
+   * such sources may use.
+   */
+  readonly secrecy?: "secret";
   /** Sessions may have `changes`; without it, no slices are scheduled. */
   readonly keepsLog: boolean;
 }

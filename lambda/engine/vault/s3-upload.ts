@@ -34,6 +34,11 @@ export interface Upload {
     readonly ObjectLockMode: ObjectLockMode;
     readonly ObjectLockRetainUntilDate: Date;
   };
+  /** Empty: the bucket's own key. */
+  readonly encryption: {
+    readonly ServerSideEncryption?: "aws:kms";
+    readonly SSEKMSKeyId?: string;
+  };
 }
 
 /** CRC-32 as S3 wants it: big-endian, base64. */
@@ -73,13 +78,14 @@ function stored(ref: ObjectRef, meter: ReturnType<typeof makeMeter>): StoredObje
 
 async function putWhole(upload: Upload, bytes: Buffer): Promise<ObjectRef> {
   throwIfAborted(upload.signal);
-  const { client, bucket: Bucket, key: Key, lock, signal } = upload;
+  const { client, bucket: Bucket, key: Key, lock, encryption, signal } = upload;
   const command = new PutObjectCommand({
     Bucket,
     Key,
     Body: bytes,
     ChecksumCRC32: checksumOf(bytes),
     ...lock,
+    ...encryption,
   });
   const answer = await client.send(command, { abortSignal: signal }).catch(translating(upload, "store"));
   return { key: Key, versionId: requireVersion(answer.VersionId, upload) };
@@ -138,8 +144,9 @@ function makeSending(upload: Upload, failure: AbortController, sent: (part: Part
 
 /** Without the signal: an answer that nobody waits for would leave an upload that nobody knows. */
 async function openUpload(upload: Upload): Promise<string> {
-  const { client, bucket: Bucket, key: Key, lock } = upload;
-  const command = new CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm: "CRC32", ...lock });
+  const { client, bucket: Bucket, key: Key, lock, encryption } = upload;
+  const kept = { ...lock, ...encryption };
+  const command = new CreateMultipartUploadCommand({ Bucket, Key, ChecksumAlgorithm: "CRC32", ...kept });
   const { UploadId } = await client.send(command).catch(translating(upload, "open an upload of"));
   if (UploadId !== undefined) return UploadId;
   throw new VaultError("UNEXPECTED", `S3 opened an upload of ${Key} in ${Bucket} without an id; report it.`);

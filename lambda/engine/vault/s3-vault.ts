@@ -6,7 +6,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { throwIfAborted, VaultError } from "../model/errors.ts";
+import { ConfigError, throwIfAborted, VaultError } from "../model/errors.ts";
 import { collect } from "../stream/limits.ts";
 import { readAvailability, thawVersion } from "./s3-archive.ts";
 import { isConflict, isPreconditionFailed, translateS3Error } from "./s3-errors.ts";
@@ -32,6 +32,8 @@ export interface S3VaultOptions {
   readonly client: S3Client;
   readonly bucket: string;
   readonly lockMode: ObjectLockMode;
+  /** ARN of the key for secrets; only where the estate has a source that holds some. */
+  readonly secretKeyArn?: string | undefined;
 }
 
 /** The vault as a versioned, locked S3 bucket whose default encryption is its own key. */
@@ -39,11 +41,13 @@ export class S3Vault implements Vault {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #lockMode: ObjectLockMode;
+  readonly #secretKeyArn: string | undefined;
 
   constructor(options: S3VaultOptions) {
     this.#client = options.client;
     this.#bucket = options.bucket;
     this.#lockMode = options.lockMode;
+    this.#secretKeyArn = options.secretKeyArn;
   }
 
   async putStream(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
@@ -147,7 +151,18 @@ export class S3Vault implements Vault {
       key,
       signal: options.signal,
       lock: { ObjectLockMode: this.#lockMode, ObjectLockRetainUntilDate: options.lockedUntil },
+      encryption: options.secrecy === "secret" ? this.#withSecretKey(key) : {},
     };
+  }
+
+  /** Never with the bucket's own key instead: who reads other backups could read the secret then. */
+  #withSecretKey(key: string): Upload["encryption"] {
+    if (this.#secretKeyArn !== undefined)
+      return { ServerSideEncryption: "aws:kms", SSEKMSKeyId: this.#secretKeyArn };
+    throw new ConfigError(
+      "INVALID_ENVIRONMENT",
+      `${key} holds secrets, and the worker was given no key for them: SECRET_KEY_ARN is not set. Nothing was stored; deploy all stacks of the estate again.`,
+    );
   }
 
   #call(action: string, key: string, signal: AbortSignal) {

@@ -15,6 +15,8 @@ export interface StoredObject extends ObjectRef {
 export interface PutOptions {
   readonly signal: AbortSignal;
   readonly lockedUntil: Date;
+  /** To be encrypted with the key for secrets. Left out: with the vault's own. */
+  readonly secrecy?: "secret";
 }
 
 export interface ListedObject {

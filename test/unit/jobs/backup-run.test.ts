@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { check } from "../../../lambda/engine/jobs/check.ts";
 import { drill } from "../../../lambda/engine/jobs/drill.ts";
 import { dump } from "../../../lambda/engine/jobs/dump.ts";
@@ -10,6 +10,22 @@ import { claimedWorld, firstArtifact, listKeys, sealedWorld } from "../../suppor
 import { executionArn, NEVER } from "../../support/job-world.ts";
 
 describe("a backup run", () => {
+  it.each([
+    ["secrets", "secret" as const],
+    ["no secrets", undefined],
+  ])(
+    "of a source of %s has its artifacts stored with the key for them, or with the vault's own",
+    async (_, secrecy) => {
+      const { world, dumpRequest } = await claimedWorld();
+      const source = world.services.sourceOf("fake");
+      const needs = { ...source.needs, ...(secrecy && { secrecy }) };
+      const put = vi.spyOn(world.vault, "putStream");
+      await dump(dumpRequest, { ...world.services, sourceOf: () => ({ ...source, needs }) }, NEVER);
+      expect(put.mock.calls.length).toBeGreaterThan(0);
+      expect(new Set(put.mock.calls.map(([, , options]) => options.secrecy))).toEqual(new Set([secrecy]));
+    },
+  );
+
   it("goes from claim to a complete set whose backup is identical in the drill", async () => {
     const { world, run, dumpRequest } = await claimedWorld();
     const dumped = await dump(dumpRequest, world.services, NEVER);

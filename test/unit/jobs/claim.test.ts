@@ -54,6 +54,23 @@ describe("claim", () => {
     expect(await claim(request, changed, NEVER)).toMatchObject({ sources: [{ source: "ledger", drillDue }] });
   });
 
+  it.each([
+    ["secrets", { secrecy: "secret" }, { secrecy: "secret" }],
+    ["no secrets", {}, {}],
+  ] as const)("says of a source of %s whose workers it is for", async (_, needs, said) => {
+    const { services } = twoSources();
+    const source = services.sourceOf("fake");
+    const sourceOf = () => ({ ...source, needs: { ...source.needs, ...needs } }) as typeof source;
+    const answer = await claim(
+      claimRequest("one", { sources: ["ledger"] }),
+      { ...services, sourceOf },
+      NEVER,
+    );
+    const one = { source: "ledger", compute: "lambda", drillDue: true, ...said };
+    expect(answer).toMatchObject({ outcome: "claimed", sources: [one] });
+    expect("secrecy" in ("sources" in answer ? (answer.sources[0] ?? {}) : {})).toBe("secrecy" in said);
+  });
+
   it("takes the last occurrence of the schedule as the slot, and every source with its compute", async () => {
     const { services } = twoSources();
     expect(await claim(claimRequest("one"), services, NEVER)).toMatchObject({

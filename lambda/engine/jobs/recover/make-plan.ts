@@ -2,7 +2,7 @@ import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog
 import { formatBytes } from "../../model/format.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { RecoveryPlan } from "../../model/requests.ts";
-import { type Services, sourceConfigOf } from "../services.ts";
+import { type Services, workersOf } from "../services.ts";
 import type { BetterBackup } from "./better-backup.ts";
 import type { Reached } from "./chain.ts";
 import { expectSeconds } from "./expectation.ts";
@@ -97,7 +97,7 @@ async function gatherFacts(
     mode,
     runId,
     source,
-    compute: sourceConfigOf(estate, source).compute,
+    ...workersOf(source, services),
     backup: backup.ref,
     approval: estate.approval.recover ? "required" : "not-required",
     recoversTo: reached.to.at,
