@@ -15,9 +15,9 @@ function tell(text: string): void {
 function synthesize(): void {
   const app = new App();
   const hints = { context: app.node.tryGetContext("config"), environment: process.env.ESTATE_CONFIG_FILE };
-  const { file, notes } = chooseEstateFile(hints, PROJECT_FOLDER);
+  const file = chooseEstateFile(hints, PROJECT_FOLDER);
   const inspected = inspectEstate(readText(file), file);
-  for (const note of [...notes, ...inspected.notes]) tell(note);
+  for (const note of inspected.notes) tell(note);
   const { estate } = inspected;
   const bundle = bundleWorkers(estate, PROJECT_FOLDER, join(PROJECT_FOLDER, "dist"));
   addEstateStacks(app, { estate, bundle, drillServers: drillServersOf(estate) });

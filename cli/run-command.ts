@@ -10,7 +10,7 @@ const EXAMPLES = `
 Examples:
   backup-estate run backup --source mongodb --wait
   backup-estate run backup --include erp.invoices --query '{"customer":"C-17"}' --wait
-  backup-estate run recover --mode plan --wait
+  backup-estate run recover --source mongodb --mode plan --wait
   backup-estate run recover --moment 2026-11-24T01:59:59Z --mode execute --reason "dropped" --wait
   backup-estate run recover --include erp.invoices --mode execute --wait          one collection, into its place
   backup-estate run recover --include 'erp.*' --beside --mode execute --wait      beside the live ones

@@ -10,6 +10,7 @@ import { RefusedError, VaultError } from "../lambda/engine/model/errors.ts";
 
 const LIST_PAGES_LIMIT = 20;
 const HISTORY_PAGES_LIMIT = 50;
+const IN_EVERY_ESTATE = "recover";
 
 /**
  * ARN of the machine `<estate>-<machine>`. Without an estate's name there must be one such machine only. Throws
@@ -32,7 +33,7 @@ export async function findMachine(
     if (nextToken === undefined) break;
   }
   const fits = machines.filter(({ name }) =>
-    estate === undefined ? name.endsWith(`-${machine}`) : name === `${estate}-${machine}`,
+    estate === undefined ? isOfAnEstate(name, machine, machines) : name === `${estate}-${machine}`,
   );
   const [found] = fits;
   if (found !== undefined && fits.length === 1) return found.arn;
@@ -43,6 +44,13 @@ export async function findMachine(
       ? `There is no machine ${estate ?? "<estate>"}-${machine}; there are: ${there}. Deploy the estate, or correct --estate and --region.`
       : `${fits.length} machines end in -${machine}: ${fits.map(({ name }) => name).join(", ")}. Say which estate by --estate.`,
   );
+}
+
+/** `erp-pre-deploy-backup` is no machine `backup` of an estate `erp-pre-deploy`: an estate has this one, too. */
+function isOfAnEstate(name: string, machine: string, machines: readonly { name: string }[]): boolean {
+  if (!name.endsWith(`-${machine}`)) return false;
+  const estate = name.slice(0, -machine.length - 1);
+  return machines.some((other) => other.name === `${estate}-${IN_EVERY_ESTATE}`);
 }
 
 /** Starts an execution and answers with its ARN. */

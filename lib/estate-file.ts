@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { ConfigError } from "../lambda/engine/model/errors.ts";
 
 const EXAMPLE = "examples/minimal.estate.yaml";
 
@@ -11,25 +12,17 @@ export interface EstateFileHints {
   readonly environment: string | undefined;
 }
 
-export interface EstateFile {
-  readonly file: string;
-  /** What the operator should know of the choice. */
-  readonly notes: readonly string[];
-}
-
 /**
- * The configuration to synthesize: the one that was named, else `estate.yaml`, else the example, so that a fresh
- * checkout synthesizes. A file that was named is taken, there or not: a missing one is an error, never the example.
+ * The configuration to synthesize: the one that was named, else `estate.yaml`. Never an example: locked buckets of a wrong
+ * name are there to stay. Throws `ConfigError` where nothing was named and there is none.
  */
-export function chooseEstateFile(hints: EstateFileHints, projectFolder: string): EstateFile {
+export function chooseEstateFile(hints: EstateFileHints, projectFolder: string): string {
   const named = hints.context ?? hints.environment;
-  if (named !== undefined && named !== "") return { file: String(named), notes: [] };
+  if (named !== undefined && named !== "") return String(named);
   const own = join(projectFolder, "estate.yaml");
-  if (existsSync(own)) return { file: own, notes: [] };
-  return {
-    file: join(projectFolder, EXAMPLE),
-    notes: [
-      `There is no estate.yaml: this is ${EXAMPLE}. Copy it to estate.yaml and fill it in before you deploy.`,
-    ],
-  };
+  if (existsSync(own)) return own;
+  throw new ConfigError(
+    "INVALID_CONFIG",
+    `There is no estate.yaml in ${projectFolder}. Copy ${EXAMPLE} to it and fill it in, or name a file: -c config=<file>.`,
+  );
 }

@@ -63,7 +63,11 @@ export const RUNBOOKS: readonly Runbook[] = [
     title: "Bring a source back from the vault",
     startedBy: "an operator, in the console or by `backup-estate run recover`",
     inputs: [
-      { input: {}, means: "Plans the newest verified backup and its slices, and changes nothing." },
+      {
+        input: { source: "mongodb" },
+        means:
+          "Plans the newest verified backup of that source and its slices, and changes nothing. In an estate with one source `{}` does.",
+      },
       {
         input: { mode: "execute", reason: "disk lost" },
         means:
@@ -102,9 +106,9 @@ export const RUNBOOKS: readonly Runbook[] = [
       { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
     ],
     walk: [
-      "Open Step Functions in the estate's Region, choose the machine that ends in `-recover`, and start it with the input `{}`.",
+      'Open Step Functions in the estate\'s Region, choose the machine that ends in `-recover`, and start it with the input `{"source":"mongodb"}`: the name of what is lost, as `estate.yaml` has it.',
       "Open the output: the plan says what would be overwritten, how old the backup is and how long it takes.",
-      "Agree with it, then start the machine again with the input that stands in the line `next`.",
+      "Agree with it, then start the machine again with the input that stands in the line `next` between the quotes, or copy that line into a shell.",
       "Does it wait at `Ask for approval`? A second person starts the machine that ends in `-approve` with the run's name.",
       "Wait for the end. Green: data are back and compared, the app is healthy.",
       "Red: the cause says the step, the state of the stack and the next command. Believe what it says of the app: where it stays stopped, it must.",
@@ -164,7 +168,7 @@ export const RUNBOOKS: readonly Runbook[] = [
     walk: [
       "Open the waiting execution of `-recover`: its name is the run's name, its state `Ask for approval` holds the plan.",
       "Agree with the plan, then start the machine that ends in `-approve` with that run's name and your decision.",
-      "Red: the cause says whether the recovery still waits. Nobody may approve what they started.",
+      "Red: the cause says whether the recovery still waits. Whoever started the recovery ought not to approve it: give the right to start `-approve` to others.",
     ],
     machine: approveMachine,
   },

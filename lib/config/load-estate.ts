@@ -198,7 +198,8 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     contacts: authored.contacts ?? [],
     escalation: resolveEscalation(authored),
   } satisfies Estate);
-  return { estate, notes: [...sections.cadences.notes, ...cautions(sections.cadences, rpoMinutes)] };
+  const notes = [...sections.cadences.notes, ...cautions(sections.cadences, rpoMinutes), ...unheard(estate)];
+  return { estate, notes };
 }
 
 /** Without contacts there is nobody whom a failure could call. */
@@ -213,4 +214,11 @@ function resolveEscalation({ escalation = {}, contacts = [] }: AuthoredEstate): 
     },
     automatic,
   };
+}
+
+function unheard({ alerts }: Estate): string[] {
+  if (alerts.emails.length > 0) return [];
+  return [
+    "alerts: nobody is named, so nobody hears of a failure unless they subscribe to the topic: alerts: { emails: [ops@example.com] }.",
+  ];
 }

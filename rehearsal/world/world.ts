@@ -89,7 +89,9 @@ function describeWorld({ folder, aws, estate }: Partial<WorldParts>): string {
     "In another shell, in the project's folder:",
     "",
     ...variables.map(([name, value]) => `  export ${name}=${value}`),
-    ...(estate ? ["  npx backup-estate status", "  npx backup-estate run recover --mode plan --wait"] : []),
+    ...(estate
+      ? ["  npx backup-estate status", "  npx backup-estate run recover --source mongodb --mode plan --wait"]
+      : []),
     "",
     "A backup starts every minute; a recovery that meets one is refused and changes nothing: start it again.",
     `Files and logs: ${folder ?? "none"}`,

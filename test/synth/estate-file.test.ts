@@ -13,34 +13,20 @@ const nothing = { context: undefined, environment: undefined };
 
 describe("the configuration that is synthesized", () => {
   test("is the one that the context names, before the environment's and the project's own", () => {
-    expect(chooseEstateFile({ context: "a.yaml", environment: "b.yaml" }, own)).toEqual({
-      file: "a.yaml",
-      notes: [],
-    });
+    expect(chooseEstateFile({ context: "a.yaml", environment: "b.yaml" }, own)).toBe("a.yaml");
   });
 
   test("is the one that the environment names, before the project's own", () => {
-    expect(chooseEstateFile({ context: undefined, environment: "b.yaml" }, own)).toEqual({
-      file: "b.yaml",
-      notes: [],
-    });
+    expect(chooseEstateFile({ context: undefined, environment: "b.yaml" }, own)).toBe("b.yaml");
   });
 
   test("is the project's own estate.yaml where nothing is named", () => {
-    expect(chooseEstateFile(nothing, own)).toEqual({ file: join(own, "estate.yaml"), notes: [] });
+    expect(chooseEstateFile(nothing, own)).toBe(join(own, "estate.yaml"));
   });
 
-  test("is the example in a fresh checkout, and says so", () => {
-    const { file, notes } = chooseEstateFile(nothing, empty);
-    expect(file).toBe(join(empty, "examples/minimal.estate.yaml"));
-    expect(notes.join()).toContain("There is no estate.yaml");
-  });
-
-  test("is never the example when a file was named, there or not", () => {
-    expect(chooseEstateFile({ context: "missing.yaml", environment: undefined }, empty)).toEqual({
-      file: "missing.yaml",
-      notes: [],
-    });
+  test("is never an example: without an estate.yaml, as with a typing error in its name, nothing is made", () => {
+    expect(() => chooseEstateFile(nothing, empty)).toThrow(/no estate\.yaml.*Copy/);
+    expect(chooseEstateFile({ context: "missing.yaml", environment: undefined }, empty)).toBe("missing.yaml");
   });
 });
 

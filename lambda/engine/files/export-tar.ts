@@ -1,16 +1,11 @@
 import type { RestoreItem } from "../sources/source.ts";
-import { compress } from "../stream/codec.ts";
 import type { Entry, FileEntry } from "./entry.ts";
 import { extractFiles } from "./extract.ts";
 import { readIndex } from "./index-file.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
 
-/** A backup as one archive of tar in one zstd frame. */
-export function exportTar(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array> {
-  return compress("zstd", signal)(writeTar(items));
-}
-
-async function* writeTar(items: readonly RestoreItem[]): AsyncGenerator<Uint8Array> {
+/** A backup as one archive of tar; whoever asks for it packs it. */
+export async function* exportTar(items: readonly RestoreItem[]): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   const count = <Chunk extends Uint8Array>(chunk: Chunk): Chunk => {
     bytes += chunk.length;

@@ -48,6 +48,7 @@ export async function importDump(
   services: ImportServices,
   signal: AbortSignal,
 ): Promise<ImportAnswer> {
+  if (request.hints.takenAt) requirePast(request.hints.takenAt, services.clock.now());
   const policy = policyOf(services.estate, "manual");
   const source = services.sourceOf(sourceConfigOf(services.estate, request.source).kind);
   const open = async () => {
@@ -73,6 +74,15 @@ export async function importDump(
     check: checked,
     drillDue,
   };
+}
+
+/** A dump of tomorrow would look fresh for as long. */
+function requirePast(takenAt: Date, now: Date): void {
+  if (takenAt <= now) return;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The dump was taken at ${takenAt.toISOString()}, you said, and it is ${now.toISOString()} now. Say when it was taken; nothing was stored.`,
+  );
 }
 
 async function readThrough(

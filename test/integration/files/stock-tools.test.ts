@@ -36,14 +36,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("a backup as one tar.zst is what GNU tar unpacks to the same tree", async () => {
-  const archive = join(folder, "uploads.tar.zst");
+it.each([
+  ["uploads.tar", "none", []],
+  ["uploads.tar.gz", "gzip", ["--gzip"]],
+  ["uploads.tar.zst", "zstd", ["--zstd"]],
+] as const)("a backup as %s is what GNU tar unpacks to the same tree", async (name, codec, how) => {
+  const archive = join(folder, name);
   const exported = files.writeExternal?.(toItems(taken.items), NEVER);
-  expect(exported).toBeDefined();
-  await writeFile(archive, exported ?? []);
-  await mkdir(join(folder, "out"));
-  execFileSync("tar", ["--zstd", "-xpf", archive, "-C", join(folder, "out")]);
-  expect(await judgeTree(join(folder, "out", "uploads"))).toEqual(await judgeTree(world.source()));
+  if (exported === undefined) throw new Error("files have no archive of tar");
+  // As `export` packs it, by the name of the file.
+  await writeFile(archive, compress(codec, NEVER)(exported));
+  const out = join(folder, `out-${codec}`);
+  await mkdir(out);
+  execFileSync("tar", [...how, "-xpf", archive, "-C", out]);
+  expect(await judgeTree(join(out, "uploads"))).toEqual(await judgeTree(world.source()));
 });
 
 it("its artifacts come back by zstd, jq and tar alone, as docs/formats.md says, also those of the backup before it", async () => {

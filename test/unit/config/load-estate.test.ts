@@ -58,7 +58,7 @@ describe("the examples", () => {
 
   it("contain a complete one, with the commands of Docker Compose", () => {
     const estate = loadEstate(join(ROOT, "examples/complete.estate.yaml"));
-    expect(estate.app?.stopCommand).toBe("docker compose --file /srv/erp/compose.yaml stop app nginx");
+    expect(estate.app?.stopCommand).toBe("docker compose --file /srv/erp/compose.yaml stop app nginx n8n");
     expect(estate.cadences.monthly?.schedule).toEqual({ at: "01:00", onDayOfMonth: 1 });
     expect(estate.lockMode).toBe("COMPLIANCE");
     expect(estate.contacts.map(({ level }) => level)).toEqual(["L1", "L2", "L3"]);

@@ -91,6 +91,15 @@ describe("an imported dump", () => {
 });
 
 describe("an import", () => {
+  it("of a dump that is to be taken yet stores nothing", async () => {
+    const { run, stored, services } = makeWorld();
+    const takenAt = new Date(services.clock.now().getTime() + 60_000);
+    await expect(run(goldenDump("dir"), { hints: { takenAt } })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+    });
+    expect(await stored()).toEqual([]);
+  });
+
   it("of a damaged archive stores nothing", async () => {
     const bytes = readGoldenFile("all.archive");
     bytes[300_000] = (bytes[300_000] ?? 0) ^ 1;

@@ -73,7 +73,10 @@ function findSourceFaults(
   if (source !== undefined && !sources.includes(source))
     return [`source: got ${JSON.stringify(source)}, expected one of ${sources.join(", ")}`];
   if (chosen !== undefined || resume !== undefined) return [];
-  return [`source: nothing was named, and the estate has several: ${sources.join(", ")}; name one`];
+  const example = JSON.stringify({ source: sources[0] });
+  return [
+    `source: nothing was named, and the estate has several: ${sources.join(", ")}; name one, such as ${example}`,
+  ];
 }
 
 function findResumeFaults(said: Partial<Authored>): string[] {
