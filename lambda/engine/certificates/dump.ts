@@ -3,10 +3,10 @@ import type { Host } from "../host/host.ts";
 import { invariant, SourceError, throwIfAborted } from "../model/errors.ts";
 import type { NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Clock } from "../model/ids.ts";
-import type { Dump, DumpSummary, Progress, StoredItem } from "../sources/source.ts";
+import type { Dump, DumpOptions, DumpSummary, Progress, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
 import type { CertificatesConfig } from "./config.ts";
-import { findPlaces } from "./find.ts";
+import { findPlaces, type Place } from "./find.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { chainItem, factsOf, INDEX_ITEM, type Index, keyItem } from "./index-file.ts";
 import { type Found, readFound } from "./read.ts";
@@ -31,12 +31,14 @@ export class CertificatesDump implements Dump {
   readonly #tools: CertificatesTools;
   readonly #fingerprint: Record<string, NamespaceFingerprint> = {};
   readonly #notes: string[] = [];
+  readonly #purpose: DumpOptions["purpose"];
   readonly #unread = new Set<string>();
   #notAfter: Date | undefined;
   #done = false;
 
-  constructor(tools: CertificatesTools) {
+  constructor(tools: CertificatesTools, purpose: DumpOptions["purpose"]) {
     this.#tools = tools;
+    this.#purpose = purpose;
     this.items = { [Symbol.asyncIterator]: () => this.#makeItems() };
   }
 
@@ -58,7 +60,8 @@ export class CertificatesDump implements Dump {
     const domains: Index["domains"] = [];
     for (const place of await findPlaces(config, files)) {
       throwIfAborted(signal);
-      const found = await readFound(place, files, signal);
+      const found = await this.#read(place);
+      if (found === undefined) continue;
       this.#fingerprint[found.domain] = fingerprintOf(found, newContent());
       await this.#look(found);
       domains.push({ domain: found.domain, chain: factsOf(found.chain), key: factsOf(found.key) });
@@ -67,6 +70,19 @@ export class CertificatesDump implements Dump {
     }
     yield this.#item(INDEX_ITEM, Buffer.from(JSON.stringify({ formatVersion: 1, domains } satisfies Index)));
     this.#done = true;
+  }
+
+  /** Before a recovery, a pair that serves nobody is what will be replaced: undefined, and noted. */
+  async #read(place: Place): Promise<Found | undefined> {
+    const { files, signal } = this.#tools;
+    try {
+      return await readFound(place, files, signal);
+    } catch (error) {
+      const isBroken = error instanceof SourceError && ["MISSING", "UNSUPPORTED"].includes(error.code);
+      if (this.#purpose !== "safety" || !isBroken) throw error;
+      this.#notes.push(`${place.domain} was not set aside: ${error.message}`);
+      return undefined;
+    }
   }
 
   #item(name: string, bytes: Buffer): StoredItem {

@@ -2,6 +2,7 @@ import { SourceError } from "../model/errors.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Random } from "../model/ids.ts";
 import type {
+  DumpOptions,
   FingerprintOptions,
   RestoreReport,
   RestoreRequest,
@@ -37,8 +38,8 @@ export class CertificatesSession implements Session {
     };
   }
 
-  dump(): CertificatesDump {
-    return new CertificatesDump(this.#tools);
+  dump({ purpose }: DumpOptions): CertificatesDump {
+    return new CertificatesDump(this.#tools, purpose);
   }
 
   async restore({ items, guard, beforeChange, beforeReplay }: RestoreRequest): Promise<RestoreReport> {

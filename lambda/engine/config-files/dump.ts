@@ -6,7 +6,7 @@ import type { Dump, DumpSummary, Progress, StoredItem } from "../sources/source.
 import { BUNDLE_ITEM, SALT_BYTES, writeBundle } from "./bundle.ts";
 import type { ConfigFilesConfig } from "./config.ts";
 import type { Entry } from "./entry.ts";
-import { findAll } from "./find.ts";
+import { findAll, type IfMissing } from "./find.ts";
 import { KeyedFingerprint } from "./fingerprint.ts";
 import { readEntry } from "./read.ts";
 
@@ -26,10 +26,12 @@ export interface ConfigFilesTools {
 export class ConfigFilesDump implements Dump {
   readonly items: AsyncIterable<StoredItem>;
   readonly #tools: ConfigFilesTools;
+  readonly #ifMissing: IfMissing;
   #summary: Pick<DumpSummary, "fingerprint" | "notes"> | undefined;
 
-  constructor(tools: ConfigFilesTools) {
+  constructor(tools: ConfigFilesTools, ifMissing: IfMissing) {
     this.#tools = tools;
+    this.#ifMissing = ifMissing;
     this.items = { [Symbol.asyncIterator]: () => this.#makeItems() };
   }
 
@@ -56,7 +58,7 @@ export class ConfigFilesDump implements Dump {
 
   async *#entries(prints: KeyedFingerprint): AsyncGenerator<Entry> {
     const { config, files, signal, progress } = this.#tools;
-    for await (const found of findAll(config, files, "throw")) {
+    for await (const found of findAll(config, files, this.#ifMissing)) {
       throwIfAborted(signal);
       const entry = await readEntry(found, files, signal);
       prints.add(entry);
@@ -66,13 +68,12 @@ export class ConfigFilesDump implements Dump {
   }
 }
 
-/** What is there now, with digests of the same key as a backup's. */
+/** What is there now, with digests of the same key as a backup's; what is not there is for the comparison to say. */
 export async function fingerprintLive(
   salt: Buffer,
   { config, files, signal }: Pick<ConfigFilesTools, "config" | "files" | "signal">,
 ): Promise<Fingerprint> {
   const prints = new KeyedFingerprint(salt);
-  for await (const found of findAll(config, files, "throw"))
-    prints.add(await readEntry(found, files, signal));
+  for await (const found of findAll(config, files, "pass")) prints.add(await readEntry(found, files, signal));
   return prints.finish();
 }

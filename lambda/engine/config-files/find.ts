@@ -7,6 +7,9 @@ import { type ConfigFilesConfig, placeOf } from "./config.ts";
 const ENTRIES_LIMIT = 20_000;
 const DEPTH_LIMIT = 32;
 
+/** A named path that is not there fails a backup; for a recovery, it is what is to be brought back. */
+export type IfMissing = "throw" | "pass";
+
 /** A file, folder or link that the configuration means. */
 export interface Found {
   /** As the host, and a backup, calls it. */
@@ -25,7 +28,7 @@ export interface Found {
 export async function* findAll(
   config: ConfigFilesConfig,
   files: FileSystem,
-  ifMissing: "throw" | "pass",
+  ifMissing: IfMissing,
 ): AsyncGenerator<Found> {
   let entries = 0;
   for (const root of rootsOf(config)) {

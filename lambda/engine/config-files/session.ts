@@ -1,6 +1,7 @@
 import { IntegrityError } from "../model/errors.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type {
+  DumpOptions,
   FingerprintOptions,
   RestoreItem,
   RestoreReport,
@@ -36,8 +37,8 @@ export class ConfigFilesSession implements Session {
     };
   }
 
-  dump(): ConfigFilesDump {
-    return new ConfigFilesDump(this.#tools);
+  dump({ purpose }: DumpOptions): ConfigFilesDump {
+    return new ConfigFilesDump(this.#tools, purpose === "safety" ? "pass" : "throw");
   }
 
   async restore({

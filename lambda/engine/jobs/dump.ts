@@ -49,7 +49,13 @@ export async function dump(
   const { secrecy } = opened.source.needs;
   const proof = request.drillDue ? "end-state" : "as-read";
   const { scope } = run;
-  const reading = opened.session.dump({ proof, ...(previous && { previous }), ...(scope && { scope }) });
+  const { purpose } = request;
+  const reading = opened.session.dump({
+    proof,
+    ...(previous && { previous }),
+    ...(scope && { scope }),
+    ...(purpose && { purpose }),
+  });
   const store = async (item: DumpItem, either: AbortSignal) =>
     "reuse" in item
       ? takeOver(item, previous)

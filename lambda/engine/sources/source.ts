@@ -136,6 +136,8 @@ export interface DumpOptions {
   readonly proof: "end-state" | "as-read";
   /** Everything without it. Only for a source with `scopes`. */
   readonly scope?: DumpScope;
+  /** Of what a recovery is about to overwrite, as it is: what is missing is no failure then, but what will be brought back. */
+  readonly purpose?: Manifest["purpose"];
   /** What is twice as large is dumped in parts of about so many plain bytes, 256 MiB by default. */
   readonly partBytes?: number;
 }

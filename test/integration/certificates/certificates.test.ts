@@ -135,6 +135,19 @@ describe("a pair that would serve nobody is no backup", () => {
   });
 });
 
+it("before a recovery, pairs that serve are set aside, and the one that it brings back is left out and noted", async () => {
+  await put(made.server, made.ca);
+  const spare = { chain: at("spare.crt"), key: at("spare.key") };
+  await writeFile(spare.chain, blocksOf(made.client)[0] ?? "");
+  await using opened = await open({ domains: { localhost: PATHS(), spare } });
+  const dump = opened.session.dump({ proof: "as-read", purpose: "safety" });
+  const items = await readItems(dump, 1);
+  const { fingerprint, notes } = await dump.summary();
+  expect(Object.keys(fingerprint)).toEqual(["localhost"]);
+  expect([...items.keys()].filter((name) => name.includes("spare"))).toEqual([]);
+  expect(notes).toEqual([expect.stringMatching(/^spare was not set aside: .*spare\.key/)]);
+});
+
 describe("what is served is looked at beside the disk", () => {
   it("the same certificate is nothing to note, and the disk's end is the end", async () => {
     await put(made.server, made.ca);

@@ -90,6 +90,21 @@ describe("a backup of configuration", () => {
     });
   });
 
+  it("is made of what is left before a recovery, which is there to bring the rest back", async () => {
+    const paths = ["/srv/.env", "/srv/compose.yaml", "/etc/nginx"];
+    await using opened = await open({ paths });
+    const dump = opened.session.dump({ proof: "as-read", purpose: "safety" });
+    const left: TakenDump = { items: await readItems(dump, 1), summary: await dump.summary() };
+    expect(Object.keys(left.summary.fingerprint)).toEqual(["/srv/.env"]);
+    await writeFile(at("srv/compose.yaml"), "services: {}\n");
+    await restore(left, { paths });
+    await expect(lstat(at("srv/compose.yaml"))).rejects.toMatchObject({ code: "ENOENT" });
+    const backup = toRestoreItems(left.items);
+    expect(
+      compareFingerprints(left.summary.fingerprint, await opened.session.fingerprint({ backup })),
+    ).toEqual([]);
+  });
+
   it("tells names of variables that a template has and the file has not, and of YAML that is none, never a value", async () => {
     await writeFile(at("srv/.env.example"), "# the mail\nexport SMTP_HOST=\nMONGO_PASSWORD=\n");
     await writeFile(at("srv/docker-compose.yml"), "services: [broken-by-hand\n");

@@ -62,6 +62,24 @@ async function restoreHalf(world: JobWorld, plan: RecoveryPlan): Promise<void> {
 }
 
 describe("what a recovery is about to overwrite", () => {
+  it("is dumped as what it is: what is missing is what the recovery brings back", async () => {
+    const { world, plan } = await changedWorld();
+    const purposes: unknown[] = [];
+    const source = world.services.sourceOf("fake");
+    const open: typeof source.open = async (...given) => {
+      const session = await source.open(...given);
+      const dump = session.dump.bind(session);
+      session.dump = (options) => {
+        purposes.push(options.purpose);
+        return dump(options);
+      };
+      return session;
+    };
+    const services = { ...world.services, sourceOf: () => ({ ...source, open }) };
+    await setAside({ ...world, services }, plan);
+    expect(purposes).toEqual(["safety"]);
+  });
+
   it("is sealed as a manual backup marked safety, under the claim of the recovery, and named by the report", async () => {
     const { world, plan } = await changedWorld();
     const safety = await setAside(world, plan);
