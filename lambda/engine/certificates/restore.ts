@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import type { FileSystem } from "../host/file-system.ts";
 import { followLinks } from "../host/follow-links.ts";
-import { putFile } from "../host/put-file.ts";
+import { OWNERS_REFUSED, putFile } from "../host/put-file.ts";
 import { IntegrityError, RefusedError, SourceError, throwIfAborted } from "../model/errors.ts";
 import type { RestoreItem, RestoreReport, TargetGuard } from "../sources/source.ts";
 import type { CertificatesConfig } from "./config.ts";
@@ -45,18 +45,19 @@ export async function restoreCertificates(
   for (const entry of domains) await judge(entry.domain, items, entry);
   await tools.beforeChange?.();
   let bytes = 0;
+  const notes = new Set<string>();
   for (const entry of domains) {
     const wanted = {
       place: requirePlace(entry.domain, tools.config),
       ...(await judge(entry.domain, items, entry)),
     };
     throwIfAborted(tools.signal);
-    await put(wanted, tools);
+    for (const note of await put(wanted, tools)) notes.add(note);
     bytes += wanted.chain.bytes.length + wanted.key.bytes.length;
   }
   const kept = new Set(domains.map(({ domain }) => domain));
   for (const place of there) if (!kept.has(place.domain)) await remove(place, tools.files);
-  return { records: 2 * domains.length, replayedOperations: 0, bytes };
+  return { records: 2 * domains.length, replayedOperations: 0, bytes, notes: [...notes] };
 }
 
 /** The pairs that are there now, in part at least. */
@@ -124,10 +125,13 @@ async function readContent(
 }
 
 /** Where a link lies, the file that it means is replaced: an ACME client goes on with its links. A drill is no root. */
-async function put({ place, chain, key }: Wanted, tools: RestoreTools): Promise<void> {
+async function put({ place, chain, key }: Wanted, tools: RestoreTools): Promise<string[]> {
   const options = { files: tools.files, newName: tools.newName, owners: "as-permitted" } as const;
-  await putFile(await followLinks(place.key, tools.files), key, options);
-  await putFile(await followLinks(place.chain, tools.files), chain, options);
+  const ended = [
+    await putFile(await followLinks(place.key, tools.files), key, options),
+    await putFile(await followLinks(place.chain, tools.files), chain, options),
+  ];
+  return ended.includes("owner-refused") ? [OWNERS_REFUSED] : [];
 }
 
 async function remove({ chain, key }: Place, files: FileSystem): Promise<void> {

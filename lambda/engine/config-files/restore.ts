@@ -122,7 +122,10 @@ async function nearestFolder(folder: string, files: FileSystem): Promise<string>
 async function put({ header, bytes }: Entry, tools: RestoreTools): Promise<void> {
   const place = await targetOf(header.path, tools);
   if (header.type === "folder") return await makeFolders(place, tools.files);
-  if (header.type === "file") return await putFile(place, { bytes, facts: header }, putTools(tools));
+  if (header.type === "file") {
+    await putFile(place, { bytes, facts: header }, putTools(tools));
+    return;
+  }
   await makeFolders(posix.dirname(place), tools.files);
   if ((await tools.files.lstat(Buffer.from(place))) !== undefined)
     await tools.files.removeFile(Buffer.from(place));

@@ -1,4 +1,5 @@
 import type { FileSystem } from "../host/file-system.ts";
+import { OWNERS_REFUSED } from "../host/put-file.ts";
 import { IntegrityError, RefusedError, throwIfAborted } from "../model/errors.ts";
 import type { Progress, RestoreItem, RestoreReport, TargetGuard } from "../sources/source.ts";
 import type { Entry, FileEntry, FolderEntry } from "./entry.ts";
@@ -34,7 +35,7 @@ export interface RestoreTools {
 export async function restoreFiles(
   items: readonly RestoreItem[],
   tools: RestoreTools,
-): Promise<RestoreReport & { notes: string[] }> {
+): Promise<RestoreReport> {
   const roots = await judge(items, tools);
   await requireTarget(items, roots, tools);
   await tools.beforeChange?.();
@@ -134,12 +135,8 @@ class Restore {
     await this.#closeFolders();
   }
 
-  report(): RestoreReport & { notes: string[] } {
-    const notes = this.tree.ownersRefused
-      ? [
-          "Owners were not set: only a login as root may. Everything belongs to the SSH user; see docs/host.md.",
-        ]
-      : [];
+  report(): RestoreReport {
+    const notes = this.tree.ownersRefused ? [OWNERS_REFUSED] : [];
     return { records: this.#records, replayedOperations: 0, bytes: this.#bytes, notes };
   }
 

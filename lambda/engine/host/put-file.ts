@@ -6,10 +6,14 @@ const FOLDERS_LIMIT = 64;
 /** sshd takes packets of 256 KiB. Source: OpenSSH, `SFTP_MAX_MSG_LENGTH`. */
 const PIECE_BYTES = 128 * 1024;
 
+/** What a note says where files could not be given to their owners. */
+export const OWNERS_REFUSED =
+  "Owners were not set: only a login as root may. Everything belongs to the SSH user; see docs/host.md.";
+
 export interface PutTools {
   readonly files: FileSystem;
   newName(): string;
-  /** Only root may give files away. `as-permitted`: all but the owner is as it was, and nobody is told. */
+  /** Only root may give files away. `as-permitted`: all but the owner is as it was, and the answer says so. */
   readonly owners: "required" | "as-permitted";
 }
 
@@ -23,7 +27,11 @@ export interface FileContent {
  * Puts a whole file under its name at once, over a file or a link that lies there, and makes the folders that it needs.
  * Repeatable. Throws `SourceError` as the file system does; FORBIDDEN of an owner only where owners are required.
  */
-export async function putFile(path: string, { bytes, facts }: FileContent, tools: PutTools): Promise<void> {
+export async function putFile(
+  path: string,
+  { bytes, facts }: FileContent,
+  tools: PutTools,
+): Promise<"as-it-was" | "owner-refused"> {
   const { files } = tools;
   await makeFolders(posix.dirname(path), files);
   const temporary = Buffer.from(posix.join(posix.dirname(path), `.${tools.newName()}.backup-estate`));
@@ -37,6 +45,7 @@ export async function putFile(path: string, { bytes, facts }: FileContent, tools
     await files.removeFile(temporary).catch(() => undefined);
     throw error;
   }
+  let ended: "as-it-was" | "owner-refused" = "as-it-was";
   try {
     await file.finish(bytes.length, { mode, modifiedSeconds, owner: { uid, gid } });
   } catch (error) {
@@ -45,8 +54,10 @@ export async function putFile(path: string, { bytes, facts }: FileContent, tools
       await files.removeFile(temporary).catch(() => undefined);
       throw error;
     }
+    ended = "owner-refused";
   }
   await files.rename(temporary, Buffer.from(path));
+  return ended;
 }
 
 /** Makes what of a folder's path is missing. Repeatable. */

@@ -177,6 +177,8 @@ export interface RestoreReport {
   /** Namespaces that the replayed part of `changes` touched; undefined where the source cannot tell. */
   readonly changed?: readonly string[];
   readonly bytes: number;
+  /** What is not as it was and can be put right by hand, such as owners that the login may not set. */
+  readonly notes?: readonly string[];
 }
 
 export interface FingerprintOptions {

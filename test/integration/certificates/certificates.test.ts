@@ -6,12 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
 import { certificates } from "../../../lambda/engine/sources/certificates.ts";
 import { findFreePort } from "../../../rehearsal/servers/port.ts";
 import { type Certificates, makeCertificates } from "../../support/certificates.ts";
 import { makeContext, manifestFor, readItems, toRestoreItems } from "../../support/mongodb.ts";
 import { type Sshd, startSshd } from "../../support/sshd.ts";
+import { withMethods, withoutOwners } from "../../support/wrapped-files.ts";
 
 const NEVER = new AbortController().signal;
 const BLOCK = /-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----\n/g;
@@ -38,15 +40,18 @@ async function put(pems: string, chain = "", key = blocksOf(pems)[1] ?? ""): Pro
   await writeFile(at("erp.key"), key, { mode: 0o600 });
 }
 
-async function open(config: object = {}) {
-  const host = await openHost(sshd.host, sshd.privateKey, NEVER);
+async function open(config: object = {}, wrap: (files: FileSystem) => FileSystem = (files) => files) {
+  const connected = await openHost(sshd.host, sshd.privateKey, NEVER);
+  const host = withMethods(connected, {
+    files: async () => wrap((await connected.files?.()) as FileSystem),
+  });
   const parsed = certificates.config.parse({ domains: { localhost: PATHS() }, ...config });
   const session = await certificates.open(parsed, { ...makeContext(NEVER), host }, "write");
   return {
     session,
     async [Symbol.asyncDispose]() {
       await session[Symbol.asyncDispose]();
-      await host[Symbol.asyncDispose]();
+      await connected[Symbol.asyncDispose]();
     },
   };
 }
@@ -187,6 +192,19 @@ describe("a recovery", () => {
     expect(await readFile(place.key)).toEqual(await readFile(at("erp.key")));
     expect((await lstat(place.key)).mode & 0o777).toBe(0o600);
     expect((await lstat(at("reloaded"))).isFile()).toBe(true);
+  });
+
+  it.each([
+    ["notes that owners were not set, for a login that may not give files away", true],
+    ["notes nothing where all is as it was", false],
+  ])("%s", async (_, refused) => {
+    await put(made.server, made.ca);
+    const taken = await take();
+    await using opened = await open({}, refused ? withoutOwners : undefined);
+    const manifest = { ...manifestFor(taken.summary), kind: "certificates" };
+    const items = toRestoreItems(taken.items);
+    const { notes } = await opened.session.restore({ items, manifest, guard: "replace" });
+    expect(notes).toEqual(refused ? [expect.stringContaining("Owners were not set")] : []);
   });
 
   it("says so when the command fails, with the certificates in their places", async () => {

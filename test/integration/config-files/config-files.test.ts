@@ -15,7 +15,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
-import { SourceError } from "../../../lambda/engine/model/errors.ts";
 import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
 import { config } from "../../../lambda/engine/sources/config.ts";
 import type { TargetGuard } from "../../../lambda/engine/sources/source.ts";
@@ -27,6 +26,7 @@ import {
   toRestoreItems,
 } from "../../support/mongodb.ts";
 import { type Sshd, startSshd } from "../../support/sshd.ts";
+import { withMethods, withoutOwners } from "../../support/wrapped-files.ts";
 
 const NEVER = new AbortController().signal;
 const SECRET = "MONGO_PASSWORD=kept-to-itself\n";
@@ -232,34 +232,6 @@ function withOpen(files: FileSystem, before: (path: string) => Promise<void>): F
           return bytes;
         },
       };
-    },
-  });
-}
-
-/** As sshd answers a user who is not root. */
-function withoutOwners(files: FileSystem): FileSystem {
-  return withMethods(files, {
-    create: async (path) => {
-      const file = await files.create(path);
-      return {
-        write: (offset, bytes) => file.write(offset, bytes),
-        abandon: () => file.abandon(),
-        finish: async (bytes, { owner, ...facts }) => {
-          await file.finish(bytes, facts);
-          if (owner) throw new SourceError("FORBIDDEN", "planted");
-        },
-      };
-    },
-  });
-}
-
-function withMethods(files: FileSystem, methods: Partial<FileSystem>): FileSystem {
-  return new Proxy(files, {
-    get(target, property) {
-      const own: unknown = Reflect.get(methods, property);
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? value.bind(target) : value;
     },
   });
 }

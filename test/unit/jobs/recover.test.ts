@@ -131,6 +131,23 @@ describe("a recovery", () => {
     },
   );
 
+  it("tells in log and report what the restore could not make as it was", async () => {
+    const { world } = await backedUpWorld();
+    const source = world.services.sourceOf("fake");
+    const open: typeof source.open = async (...given) => {
+      const session = await source.open(...given);
+      const restore = session.restore.bind(session);
+      session.restore = async (request) => ({ ...(await restore(request)), notes: ["Owners were not set"] });
+      return session;
+    };
+    const services = { ...world.services, sourceOf: () => ({ ...source, open }) };
+    const made = await planned(world, { mode: "execute" });
+    for (const job of STEPS.slice(0, -1)) await step({ ...world, services }, job, made);
+    const { text } = (await step(world, "report", made)) as { text: string };
+    expect(text).toMatch(/ Note: Owners were not set$/);
+    expect(world.lines.some((line) => line.includes("Owners were not set"))).toBe(true);
+  });
+
   it("fails a comparison that differs, reports it, and restores again on resume", async () => {
     const { world } = await backedUpWorld();
     const made = await planned(world, { mode: "execute" });

@@ -71,9 +71,15 @@ export async function restoreBackup(
   using progress = trackProgress(`restore to ${target}`, services.log);
   await using opened = await openSource(target, "write", services, progress, signal);
   requireCompatible(work.manifest, (await opened.session.probe()).versions);
-  const { changed, ...report } = await overwrite(step.plan.runId, work, opened.session, services, signal);
+  const restored = await overwrite(step.plan.runId, work, opened.session, services, signal);
+  const { changed, notes = [], ...report } = restored;
+  for (const note of notes) services.log.warn(`The restore to ${target} notes`, { note });
   const tellable = changed !== undefined && changed.length <= TOLD_NAMESPACES_LIMIT;
-  return { ...report, ...(tellable && { changed: [...changed] }) };
+  return {
+    ...report,
+    ...(tellable && { changed: [...changed] }),
+    ...(notes.length > 0 && { notes: [...notes] }),
+  };
 }
 
 /** Notes before its first change that the target is overwritten: from then on nothing is a mere refusal. */

@@ -34,6 +34,7 @@ const NOT_COMPARED = {
   differencesTotal: 0,
   checkedNamespaces: 0,
 } as const;
+const restoredSchema = z.object({ notes: z.array(z.string()) });
 const comparisonSchema = recoveryRecordSchema.shape.comparison;
 /** What the done-record of the approval keeps, for a run that is resumed after it. */
 const approvalSchema = z.object({ approvedBy: z.string() });
@@ -64,7 +65,7 @@ export async function report(
     recoveredTo: record.recoversTo,
     rtoSeconds: record.rtoSeconds,
     app,
-    text: describe(record, app),
+    text: [describe(record, app), ...notesOf(done)].join(" Note: "),
   };
 }
 
@@ -127,6 +128,11 @@ async function writeRecord(
   await services.vault.commit(key, encodeRecord(recoveryRecordSchema, record), { signal, lockedUntil });
   services.log.info("A recovery was recorded", { key, rtoSeconds: record.rtoSeconds, failed: failure?.step });
   return record;
+}
+
+/** What the restore could not make as it was, such as owners. */
+function notesOf({ restore }: Steps): readonly string[] {
+  return restoredSchema.safeParse(restore?.answer).data?.notes ?? [];
 }
 
 function withSafety(done: Steps): Pick<RecoveryRecord, "safetyBackup"> {
