@@ -1,5 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { RefusedError } from "../lambda/engine/model/errors.ts";
 import { makeMeter } from "../lambda/engine/stream/meter.ts";
@@ -26,6 +27,7 @@ export async function exportToFile(
   const { sourceOf } = await import("../lambda/engine/jobs/world.ts");
   if (await stat(path).catch(() => undefined))
     throw new RefusedError("INPUT_INVALID", `${path} is there already. Name another file, or remove it.`);
+  await requireFolder(path);
   const vault = await openVault(world, options);
   const { manifest } = await requireBackup(vault, backupId, world.signal);
   const meter = makeMeter();
@@ -41,6 +43,15 @@ export async function exportToFile(
   const { bytes, sha256 } = meter.measured();
   if (options.json) return world.print(formatJson({ backupId, path, bytes, sha256 }));
   world.print(`${path}: ${formatBytes(bytes)}, SHA-256 ${sha256}.`);
+}
+
+async function requireFolder(path: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  if ((await stat(folder).catch(() => undefined))?.isDirectory()) return;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The folder ${folder} is not there. Make it, or name another file.`,
+  );
 }
 
 function codecOf(path: string): "zstd" | "gzip" | "none" {

@@ -149,6 +149,15 @@ export function besideMark(beside: string): string {
   return `_recovered_${beside}`;
 }
 
+/** Whether a name was made by the mark: it ends it, or a part of it, as in `photos_recovered_1.files`. */
+function bearsMark(name: string, mark: string): boolean {
+  for (let at = name.indexOf(mark); at >= 0; at = name.indexOf(mark, at + 1)) {
+    const next = name[at + mark.length];
+    if (next === undefined || next === "." || next === "/") return true;
+  }
+  return false;
+}
+
 /** The map of a restore: of what was `dumped`, that which `scope` asks for. */
 export function mapScope(
   dumped: DumpScope | undefined,
@@ -162,7 +171,7 @@ export function mapScope(
     return {
       isSelected,
       targetOf: (name) => nameBeside(name, mark),
-      isTarget: (name) => name.includes(mark),
+      isTarget: (name) => bearsMark(name, mark),
     };
   }
   const rules = (scope?.rename ?? []).map(({ from, to }) => ({ from: compile(from), to: compile(to) }));

@@ -131,6 +131,8 @@ describe("the scope of a restore", () => {
     const map = mapOf({ include: ["chat.*"], beside: "r1" });
     expect(map.isTarget("chat.orders")).toBe(false);
     expect(map.isTarget(`erp.x${besideMark("r1")}`)).toBe(true);
+    expect(map.isTarget(`erp.x${besideMark("r1")}.files`)).toBe(true);
+    expect(map.isTarget(`erp.x${besideMark("r12")}`), "what another one put beside").toBe(false);
   });
 
   it("of a part of the source never reaches beyond what was dumped", () => {
