@@ -1,8 +1,14 @@
 import { compareFingerprints, type Fingerprint, type NamespaceFingerprint } from "../model/fingerprint.ts";
+import type { FingerprintOptions, RestoreItem } from "../sources/source.ts";
+import type { ContentHash } from "../stream/content-hash.ts";
+import { findElement, readText } from "./bson.ts";
 import type { DumpTools } from "./dump-tools.ts";
 import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
 import type { Listed } from "./list-namespaces.ts";
-import { type Namespace, nameOf } from "./names.ts";
+import { dataItem, type Namespace, nameOf } from "./names.ts";
+import { splitDocuments } from "./split-documents.ts";
+
+const BATCH = { bytes: 1024 * 1024, documents: 1_000 } as const;
 
 interface Status {
   readonly authInfo?: {
@@ -32,16 +38,19 @@ export async function findOwn(
   return own;
 }
 
+/** What the fingerprint of what was restored is compared with. */
+export type Expected = Required<Pick<FingerprintOptions, "like">> & Pick<FingerprintOptions, "backup">;
+
 /**
- * A restore keeps the user as whom it runs and the roles of that user, also when the backup does not hold them. So the
- * fingerprint of users, or roles, that has no other difference from the expected one is given without them; `got`, with
- * them, in every other case.
+ * A restore leaves the user as whom it runs and the roles of that user as they are: the backup's may have an older
+ * password, or none of them. So users, or roles, that have no other difference from the backup are given as expected;
+ * `got` in every other case.
  */
 export async function leaveOutOwn(
   tools: DumpTools,
   listed: Listed,
   got: NamespaceFingerprint,
-  like: Fingerprint,
+  { like, backup = [] }: Expected,
 ): Promise<NamespaceFingerprint> {
   const name = nameOf(listed.namespace);
   const expected: Fingerprint = like[name] === undefined ? {} : { [name]: like[name] };
@@ -53,5 +62,32 @@ export async function leaveOutOwn(
   if (own.size === 0) return got;
   const options = { budget: tools.budget, filter: { _id: { $nin: [...own] } } };
   const others = await fingerprintNamespace(tools.connection, listed, tools.newContent(), options);
-  return agrees(others) ? others : got;
+  if (agrees(others)) return others;
+  const held = await readBackup(tools, listed, own, backup);
+  const whole = like[name];
+  const isBackup = whole !== undefined && isSameContent(whole, held.all);
+  return isBackup && isSameContent(others, held.others) ? whole : got;
+}
+
+/** What the backup's own artifact has, all of it and without what the work runs as. */
+async function readBackup(
+  { newContent, connection }: DumpTools,
+  { namespace }: Listed,
+  own: ReadonlySet<string>,
+  backup: readonly RestoreItem[],
+): Promise<{ readonly all: ContentHash; readonly others: ContentHash }> {
+  const held = { all: newContent(), others: newContent() };
+  for (const item of backup.filter(({ name }) => name === dataItem(namespace)))
+    for await (const { bytes, ends } of splitDocuments(item, BATCH, connection.signal))
+      for (const [index, end] of ends.entries()) {
+        const document = bytes.subarray(ends[index - 1] ?? 0, end);
+        const id = readText(document, findElement(document, "_id")) ?? "";
+        held.all.addAll(document, [document.length]);
+        if (!own.has(id)) held.others.addAll(document, [document.length]);
+      }
+  return held;
+}
+
+function isSameContent({ count, contentHash }: NamespaceFingerprint, held: ContentHash): boolean {
+  return count === held.count && contentHash === held.digest();
 }

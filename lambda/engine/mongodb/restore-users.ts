@@ -9,35 +9,29 @@ import { replaceRaw } from "./write-raw.ts";
 
 const BATCH = { bytes: 1024 * 1024, documents: 1000 } as const;
 
-interface UsersRestore {
-  readonly records: number;
-  /** Writes the users as whom the restore itself runs: last, since that may end their right to go on. */
-  finish(): Promise<void>;
-}
-
-/** Makes users and roles those of the backup, except that those as whom this runs, and their roles, are never dropped. */
-export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<UsersRestore> {
-  const last: (() => Promise<void>)[] = [];
+/**
+ * Makes users and roles those of the backup, but for those as whom this runs, and their roles: they stay as they are. With
+ * an older password, or fewer rights, nothing could be compared or recovered afterwards. Answers with the records.
+ */
+export async function restoreUsers(tools: DumpTools, parts: readonly RestorePart[]): Promise<number> {
   let records = 0;
   for (const part of parts) {
     const own = await findOwn(tools, part.storage);
     const present = await readById(tools, part);
     const wanted = await readItem(tools, part);
     records += wanted.size;
-    const changed = [...wanted].filter(([id, bytes]) => present.get(id)?.equals(bytes) !== true);
-    const others = changed.filter(([id]) => !own.has(id)).map(([, bytes]) => bytes);
-    const self = changed.filter(([id]) => own.has(id)).map(([, bytes]) => bytes);
-    await replaceRaw(tools.connection, part.storage, others);
-    last.push(() => replaceRaw(tools.connection, part.storage, self));
+    const changed = [...wanted].filter(
+      ([id, bytes]) => !own.has(id) && present.get(id)?.equals(bytes) !== true,
+    );
+    await replaceRaw(
+      tools.connection,
+      part.storage,
+      changed.map(([, bytes]) => bytes),
+    );
     const surplus = [...present.keys()].filter((id) => !wanted.has(id) && !own.has(id));
     await deleteById(tools, part, surplus);
   }
-  return {
-    records,
-    finish: async () => {
-      for (const write of last) await write();
-    },
-  };
+  return records;
 }
 
 async function readById(tools: DumpTools, { storage }: RestorePart): Promise<Map<string, Buffer>> {

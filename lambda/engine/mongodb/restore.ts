@@ -47,11 +47,10 @@ export async function restore(tools: DumpTools, request: RestoreRequest): Promis
   const { operations, ...replayed }: Replayed = hasEntries(log)
     ? await replayOplog(tools, log, [...collections, ...views], touched, narrowing?.newLog())
     : { operations: 0 };
-  await users.finish();
   // What only the primary has, an election would take back under a record that says it was recovered.
   if (await hasOplog(connection)) await waitForMajority(connection);
   const bytes = request.items.reduce((sum, { plainBytes }) => sum + plainBytes, 0);
-  return { records: records + users.records, replayedOperations: operations, ...replayed, bytes };
+  return { records: records + users, replayedOperations: operations, ...replayed, bytes };
 }
 
 function hasEntries({ items, slices = [] }: ReplayedLog): boolean {

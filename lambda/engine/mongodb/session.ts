@@ -24,7 +24,7 @@ import { fingerprintNamespace, isCompared } from "./fingerprint-live.ts";
 import { type Listed, listDatabases, listNamespaces } from "./list-namespaces.ts";
 import { isUsers, nameOf } from "./names.ts";
 import { findEnd, hasOplog } from "./oplog.ts";
-import { leaveOutOwn } from "./own-users.ts";
+import { type Expected, leaveOutOwn } from "./own-users.ts";
 import { restore } from "./restore.ts";
 import { MongodbQueryDump } from "./scope/query-dump.ts";
 import { type Part, partOf } from "./scope/scopes.ts";
@@ -119,7 +119,7 @@ export class MongodbSession implements Session {
     return restore(this.#tools(), request);
   }
 
-  async fingerprint({ namespaces, like, restored }: FingerprintOptions = {}): Promise<Fingerprint> {
+  async fingerprint({ namespaces, like, backup, restored }: FingerprintOptions = {}): Promise<Fingerprint> {
     const part = restored && partOf(restored.manifest.scope, restored.scope);
     const wanted = namespaces === undefined ? undefined : new Set(namespaces);
     const result: Record<string, NamespaceFingerprint> = {};
@@ -127,7 +127,7 @@ export class MongodbSession implements Session {
       const name = nameOf(found.namespace);
       const listed = { ...found, indexes: this.#deferred.get(name) ?? found.indexes };
       if (wanted?.has(name) === false || (part && !isOfPart(part, found))) continue;
-      const read = await this.#fingerprintOne(listed, like);
+      const read = await this.#fingerprintOne(listed, like && { like, ...(backup && { backup }) });
       if (isCompared(listed.namespace, read.count)) result[name] = read;
     }
     return result;
@@ -137,11 +137,11 @@ export class MongodbSession implements Session {
     await this.#close();
   }
 
-  async #fingerprintOne(listed: Listed, like: Fingerprint | undefined): Promise<NamespaceFingerprint> {
+  async #fingerprintOne(listed: Listed, expected: Expected | undefined): Promise<NamespaceFingerprint> {
     const options = { budget: this.#budget };
     const read = await fingerprintNamespace(this.#connection, listed, this.#newContent(), options);
-    if (like === undefined || !isUsers(listed.namespace)) return read;
-    return leaveOutOwn(this.#tools(), listed, read, like);
+    if (expected === undefined || !isUsers(listed.namespace)) return read;
+    return leaveOutOwn(this.#tools(), listed, read, expected);
   }
 
   #tools(): DumpTools {

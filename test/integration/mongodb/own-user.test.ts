@@ -101,4 +101,26 @@ describe("a restore as a user that the backup does not hold", () => {
     const found = await again.fingerprint();
     expect(found["admin.system.roles"]?.count).toBe(3);
   });
+
+  it("stays with its password and rights also where the backup has older ones, and sees what else differs", async () => {
+    await using origin = new MongoClient(source.mongod.uri);
+    const older = origin.db("admin");
+    await older.command({ createUser: "kept", pwd: "the password of then", roles: ["read"] });
+    await older.command({ createRole: "outer", privileges: [], roles: [] });
+    const taken = await dumpSource();
+    const like = taken.summary.fingerprint;
+    const backup = toRestoreItems(taken.items);
+    await using session = await openTarget("kept");
+    await restoreTo(session, taken);
+    const compareAll = async (opened: Session) =>
+      compareFingerprints(like, await opened.fingerprint({ like, backup })).map(({ namespace }) => namespace);
+    await using again = await openTarget("kept");
+    expect(await compareAll(again)).toEqual([]);
+    await using owner = new MongoClient(target.mongod.uri, {
+      auth: { username: "kept", password: RESTORER.password },
+      authSource: "admin",
+    });
+    await owner.db("admin").command({ grantRolesToUser: "auditor", roles: ["root"] });
+    expect(new Set(await compareAll(again))).toEqual(new Set([USERS]));
+  });
 });
