@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { posix } from "node:path";
 import type { Fingerprint, NamespaceFingerprint } from "../model/fingerprint.ts";
 import type { Entry, EntryHeader } from "./entry.ts";
-import { isCompose, isTemplate, isVariables, parses, variablesOf } from "./judge.ts";
+import { isCompose, isTemplate, isVariables, parses, TEMPLATE, variablesOf } from "./judge.ts";
 
 const HEX_DIGITS = 32;
 
@@ -39,17 +39,22 @@ export class KeyedFingerprint {
     return Object.fromEntries(all);
   }
 
-  /** What an operator ought to know: names, never values. */
+  /** With what a host would not start: names, never values. */
   notes(): string[] {
-    const notes: string[] = [];
-    for (const [path, { options }] of this.#found) {
-      if ((options as { parses?: boolean }).parses === false)
-        notes.push(`${path} is no YAML: Docker Compose could not start anything with it.`);
-      const missing = this.#missingIn(path) ?? [];
-      if (missing.length > 0)
-        notes.push(`${path} lacks variables that the template beside it names: ${missing.join(", ")}.`);
-    }
-    return notes;
+    const unparsed = [...this.#found]
+      .filter(([, { options }]) => (options as { parses?: boolean }).parses === false)
+      .map(([path]) => `${path} is no YAML: Docker Compose could not start anything with it.`);
+    return [...unparsed, ...[...this.#templates.keys()].flatMap((folder) => this.#lackingIn(folder))];
+  }
+
+  /** One file may add to another, as Compose merges them: a variable has to be in any. */
+  #lackingIn(folder: string): string[] {
+    const beside = [...this.#variables].filter(([path]) => posix.dirname(path) === folder);
+    const there = new Set(beside.flatMap(([, names]) => [...names]));
+    const missing = [...(this.#templates.get(folder) ?? [])].filter((name) => !there.has(name));
+    if (missing.length === 0) return [];
+    const template = posix.join(folder, TEMPLATE);
+    return [`${template} names variables that no .env file beside it has: ${missing.join(", ")}.`];
   }
 
   #missingIn(path: string): string[] | undefined {

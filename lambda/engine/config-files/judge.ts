@@ -5,7 +5,8 @@ import { parseAllDocuments } from "yaml";
 const COMPOSE = /^(docker-)?compose([.-][\w.-]+)?\.ya?ml$/;
 /** Source: Docker's documentation, "Set environment variables": a name, `=` and a value on a line. */
 const VARIABLE = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=/gm;
-const TEMPLATE = ".env.example";
+/** The name of files that say which variables must be there. */
+export const TEMPLATE = ".env.example";
 
 export function isCompose(path: string): boolean {
   return COMPOSE.test(posix.basename(path));

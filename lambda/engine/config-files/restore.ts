@@ -33,12 +33,12 @@ export async function restoreConfigFiles(
   expected: Fingerprint,
   tools: RestoreTools,
 ): Promise<RestoreReport> {
-  const headers = await judge(item, expected, tools.config);
+  const { headers, notes } = await judge(item, expected, tools.config);
   const there = await findThere(tools);
   if (tools.guard === "refuse-non-empty" && there.length > 0) throw notEmpty(there);
   await requireOwners(headers, tools);
   await tools.beforeChange?.();
-  const report = { records: 0, replayedOperations: 0, bytes: 0 };
+  const report = { records: 0, replayedOperations: 0, bytes: 0, notes };
   await using reader = new BundleReader(item);
   await reader.takeSalt();
   for await (const entry of reader.entries()) {
@@ -67,7 +67,7 @@ async function judge(
   item: RestoreItem,
   expected: Fingerprint,
   config: ConfigFilesConfig,
-): Promise<EntryHeader[]> {
+): Promise<{ readonly headers: EntryHeader[]; readonly notes: string[] }> {
   await using reader = new BundleReader(item);
   const prints = new KeyedFingerprint(await reader.takeSalt());
   const headers: EntryHeader[] = [];
@@ -77,7 +77,7 @@ async function judge(
     headers.push(entry.header);
   }
   const [first] = compareFingerprints(expected, prints.finish());
-  if (first === undefined) return headers;
+  if (first === undefined) return { headers, notes: prints.notes() };
   throw new IntegrityError(
     "FINGERPRINT_DIFFERS",
     `${item.name} does not hold what its manifest says: ${first.namespace} differs in ${first.aspect}. Nothing was changed; take another recovery point.`,

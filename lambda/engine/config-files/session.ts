@@ -41,6 +41,7 @@ export class ConfigFilesSession implements Session {
     return new ConfigFilesDump(this.#tools, purpose === "safety" ? "pass" : "throw");
   }
 
+  /** In a drill also throws `IntegrityError` MALFORMED where a host would not start with what came back. */
   async restore({
     items,
     manifest,
@@ -59,6 +60,8 @@ export class ConfigFilesSession implements Session {
     });
     this.#salt = await readSalt(item);
     await beforeReplay?.();
+    const { notes = [] } = report;
+    if (this.#tools.config.scratchFolder !== undefined && notes.length > 0) throw wouldNotStart(notes);
     return report;
   }
 
@@ -72,6 +75,15 @@ export class ConfigFilesSession implements Session {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tools.files[Symbol.asyncDispose]();
   }
+}
+
+/** A recovery gives back what was there, and tells it; a drill is to show that a host would start with it. */
+function wouldNotStart(notes: readonly string[]): IntegrityError {
+  return new IntegrityError(
+    "MALFORMED",
+    `The configuration came back byte for byte, but nothing would start with it: ${notes.join(" ")} Correct it on the host; the drill of the next backup proves it.`,
+    { facts: { notes } },
+  );
 }
 
 function findBundle(items: readonly RestoreItem[]): RestoreItem {

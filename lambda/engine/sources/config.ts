@@ -17,7 +17,7 @@ export const config: Source<ConfigFilesConfig> = {
       "files and whole folders by their paths on the host, with mode, owner and time; links below a folder as links",
       "a path that is not there fails the backup: a backup without the `.env` is none",
       "one artifact of a size that tells nothing, and digests keyed by a salt that only the artifact has: manifests tell paths, modes and times, and nothing by which a secret could be guessed",
-      "every file that Docker Compose would read is parsed, and every variable that a `.env.example` names is looked for in the `.env` files beside it; what is wrong is noted by name",
+      "every file that Docker Compose would read is parsed, and every variable that a `.env.example` names is looked for in the `.env` files beside it; what is wrong is noted by name, and no drill proves it",
       "whether the SSH user may give the files to their owners is tried before anything is changed",
     ],
     leavesOut: [

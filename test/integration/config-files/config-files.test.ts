@@ -110,10 +110,20 @@ describe("a backup of configuration", () => {
     await writeFile(at("srv/docker-compose.yml"), "services: [broken-by-hand\n");
     const { summary } = await take();
     expect(summary.notes).toEqual([
-      expect.stringMatching(/\/srv\/\.env lacks variables.*: SMTP_HOST\.$/),
       expect.stringMatching(/docker-compose\.yml is no YAML/),
+      expect.stringMatching(
+        /\/srv\/\.env\.example names variables that no \.env file beside it has: SMTP_HOST\.$/,
+      ),
     ]);
     expect(JSON.stringify(summary)).not.toMatch(/kept-to-itself|broken-by-hand/);
+  });
+
+  it("asks for a variable in any file beside its template, and in one that is there", async () => {
+    await writeFile(at("srv/.env.example"), "SMTP_HOST=\nMONGO_PASSWORD=\n");
+    await writeFile(at("srv/.env.mail"), "SMTP_HOST=mail\n");
+    expect((await take()).summary.notes).toBeUndefined();
+    const { summary } = await take({ paths: ["/srv/.env.example"] });
+    expect(summary.notes).toEqual([expect.stringMatching(/SMTP_HOST, MONGO_PASSWORD\.$/)]);
   });
 
   it("has digests and sizes that say nothing: the same files give others each time", async () => {
@@ -148,6 +158,57 @@ describe("a backup of configuration", () => {
     expect(await restore(taken, options)).toEqual([]);
     expect(await readFile(at("etc/nginx.conf"), "utf8")).toBe("listen 80;\n");
     expect(await readlink(at("etc/sites/shop"))).toBe("../real.conf");
+  });
+});
+
+describe("a drill of configuration", () => {
+  const drill = async (taken: TakenDump) => {
+    const scratch = await mkdtemp(at("scratch-"));
+    const parsed = config.drillFolderConfig?.(scratch, undefined);
+    if (parsed === undefined) throw new Error("configuration is drilled in a folder");
+    await using session = await config.open(parsed, makeContext(NEVER), "write");
+    const items = toRestoreItems(taken.items);
+    const manifest = { ...manifestFor(taken.summary), kind: "config" };
+    let compared: unknown;
+    const beforeReplay = async () => {
+      compared = compareFingerprints(taken.summary.fingerprint, await session.fingerprint({ backup: items }));
+    };
+    const ended = await session
+      .restore({ items, manifest, guard: "refuse-non-empty", beforeReplay })
+      .catch((error: unknown) => error);
+    return { ended, compared };
+  };
+
+  it("proves every byte and mode, and that a host could start with them", async () => {
+    await writeFile(at("srv/.env.example"), "MONGO_PASSWORD=\n");
+    await writeFile(at("srv/compose.yaml"), "services: { app: { image: nginx } }\n");
+    expect(await drill(await take())).toEqual({
+      ended: expect.objectContaining({ records: 3 }),
+      compared: [],
+    });
+  });
+
+  it.each([
+    ["a Compose file that does not parse", "compose.yaml", "services: [broken-by-hand\n", /compose\.yaml/],
+    ["a variable that is nowhere", ".env.example", "SMTP_HOST=broken-by-hand\n", /SMTP_HOST/],
+  ])("proves nothing with %s, which a recovery gives back and tells", async (_, name, text, told) => {
+    await writeFile(at("srv", name), text);
+    const taken = await take();
+    const { ended, compared } = await drill(taken);
+    expect(compared).toEqual([]);
+    expect(ended).toMatchObject({
+      name: "IntegrityError",
+      code: "MALFORMED",
+      message: expect.stringMatching(told),
+    });
+    expect((ended as Error).message).not.toMatch(/broken-by-hand/);
+    await rm(at("srv", name));
+    await using opened = await open(ALL);
+    const items = toRestoreItems(taken.items);
+    const manifest = { ...manifestFor(taken.summary), source: "config", kind: "config" };
+    const { notes } = await opened.session.restore({ items, manifest, guard: "replace" });
+    expect(notes).toEqual([expect.stringMatching(told)]);
+    expect(await readFile(at("srv", name), "utf8")).toBe(text);
   });
 });
 
