@@ -6,7 +6,7 @@ import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { attachGrants, type Grant } from "./grant.ts";
 import { type EstateNames, replicaAliasesOf, replicaBucketArn, replicaKeyArns } from "./names.ts";
-import { secretPrefixesByCadence } from "./secret-prefixes.ts";
+import { secretPrefixesOf } from "./secret-prefixes.ts";
 import type { VaultBucket } from "./vault-bucket.ts";
 
 export interface ReplicationProps {
@@ -46,7 +46,7 @@ export class Replication extends Construct {
 
 /** Of rules that fit an object with one destination, S3 follows the one with the highest priority. */
 function secretRules(props: ReplicationProps): CfnBucket.ReplicationRuleProperty[] {
-  return secretPrefixesByCadence(props.estate).map((prefix, index) =>
+  return secretPrefixesOf(props.estate).map((prefix, index) =>
     makeRule(props, {
       id: `secret-${prefix.split("/").slice(1, 3).join("-")}`,
       priority: index + 2,
