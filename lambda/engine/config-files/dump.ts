@@ -45,7 +45,7 @@ export class ConfigFilesDump implements Dump {
   }
 
   async *#makeItems(): AsyncGenerator<StoredItem> {
-    yield { name: BUNDLE_ITEM, body: this.#body() };
+    yield { name: BUNDLE_ITEM, body: this.#body(), stored: "as-it-is" };
   }
 
   async *#body(): AsyncGenerator<Uint8Array> {

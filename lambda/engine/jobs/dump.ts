@@ -92,7 +92,7 @@ export async function storeItem(
 ): Promise<Artifact> {
   const { services, backupId, lifetimes, progress, secrecy } = context;
   const { run, source } = context.request;
-  const codec = services.estate.codec;
+  const codec = item.stored === "as-it-is" ? "none" : services.estate.codec;
   const key = keys.data(run.cadence, source, backupId, fileOf(item, codec));
   let plainBytes = 0;
   const count = countBytes((bytes) => {

@@ -29,6 +29,8 @@ export interface StoredItem {
   /** From 1, where an object is dumped in several: their bodies, in this order, are its content. */
   readonly part?: number;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Not compressed: how much shorter a secret becomes would tell of it. */
+  readonly stored?: "as-it-is";
 }
 
 /** An artifact of an earlier backup, as that one's manifest has it. */

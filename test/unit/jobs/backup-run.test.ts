@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { readManifest } from "../../../lambda/engine/jobs/artifacts.ts";
 import { check } from "../../../lambda/engine/jobs/check.ts";
 import { drill } from "../../../lambda/engine/jobs/drill.ts";
 import { dump } from "../../../lambda/engine/jobs/dump.ts";
@@ -6,10 +7,45 @@ import { record } from "../../../lambda/engine/jobs/record.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { encodeManifest, parseManifest } from "../../../lambda/engine/model/manifest.ts";
 import { parseRecord, setRecordSchema } from "../../../lambda/engine/model/records.ts";
+import type { DumpItem } from "../../../lambda/engine/sources/source.ts";
 import { claimedWorld, firstArtifact, listKeys, sealedWorld } from "../../support/backup-run.ts";
 import { executionArn, NEVER } from "../../support/job-world.ts";
 
+async function* mark(items: AsyncIterable<DumpItem>, stored: "as-it-is" | undefined) {
+  for await (const item of items) yield "body" in item && stored ? { ...item, stored } : item;
+}
+
 describe("a backup run", () => {
+  it.each([
+    ["compressed", undefined, "zstd", /\.zst$/],
+    ["as it is where its length would tell of it", "as-it-is" as const, "none", /(?<!\.zst)$/],
+  ])("stores an item %s", async (_, stored, codec, key) => {
+    const { world, dumpRequest } = await claimedWorld();
+    const source = world.services.sourceOf("fake");
+    const open: typeof source.open = async (...given) => {
+      const session = await source.open(...given);
+      const dump = session.dump.bind(session);
+      session.dump = (options) => {
+        const made = dump(options);
+        const summary = () => made.summary();
+        return { summary, items: mark(made.items, stored) };
+      };
+      return session;
+    };
+    const services = { ...world.services, sourceOf: () => ({ ...source, open }) };
+    const { backup } = await dump(dumpRequest, services, NEVER);
+    const { artifacts } = await readManifest(world.vault, backup, NEVER);
+    expect(artifacts.length).toBeGreaterThan(0);
+    for (const artifact of artifacts) {
+      expect(artifact.codec).toBe(codec);
+      expect(artifact.key).toMatch(key);
+      if (codec === "none") expect(artifact.storedBytes).toBe(artifact.plainBytes);
+    }
+    expect(await check({ job: "check", backup, drillDue: true }, services, NEVER)).toMatchObject({
+      outcome: "intact",
+    });
+  });
+
   it.each([
     ["secrets", "secret" as const],
     ["no secrets", undefined],
