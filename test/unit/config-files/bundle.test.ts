@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BundleReader, SALT_BYTES, writeBundle } from "../../../lambda/engine/config-files/bundle.ts";
 import { configFilesSchema } from "../../../lambda/engine/config-files/config.ts";
+import { ConfigFilesDump, type ConfigFilesTools } from "../../../lambda/engine/config-files/dump.ts";
 import type { Entry } from "../../../lambda/engine/config-files/entry.ts";
 import { isCompose, isVariables, parses, variablesOf } from "../../../lambda/engine/config-files/judge.ts";
 
@@ -126,4 +127,10 @@ describe("the configuration of configuration", () => {
   ])("refuses %s", (_, paths) => {
     expect(configFilesSchema.safeParse({ paths }).success).toBe(false);
   });
+});
+
+it("the artifact is stored as it is: beside its plain size, a compressed one would tell how far secrets compress", async () => {
+  const { items } = new ConfigFilesDump({} as ConfigFilesTools, "throw");
+  const first = await items[Symbol.asyncIterator]().next();
+  expect(first.value).toMatchObject({ name: "config/files", stored: "as-it-is" });
 });
