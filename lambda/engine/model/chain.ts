@@ -142,7 +142,7 @@ function basesOf(backups: readonly Backup[], now: Date, named: Backup | undefine
     .sort((left, right) => compareLogTimes(right.to, left.to) || compareIds(right.base, left.base));
 }
 
-/** Slices in the order of their ends. */
+/** Slices in the order of their starts. */
 function linksOf(backups: readonly Backup[], now: Date): Link[] {
   return backups
     .flatMap((slice): Link[] => {
@@ -152,7 +152,7 @@ function linksOf(backups: readonly Backup[], now: Date): Link[] {
       const there = Date.parse(manifest.expiresAt) > now.getTime() && judgeBackup(slice) !== "damaged";
       return manifest.type === "slice" && from && to && there ? [{ slice, from, to }] : [];
     })
-    .sort((left, right) => compareLogTimes(left.to, right.to) || compareIds(left.slice, right.slice));
+    .sort((left, right) => compareLogTimes(left.from, right.from));
 }
 
 function compareIds(left: Backup, right: Backup): number {
@@ -167,14 +167,18 @@ function extend(
 ): { slices: Backup[]; reach: LogTime } {
   const slices: Backup[] = [];
   let reach = start;
+  let farthest: Link | undefined;
+  let seen = 0;
   while (target === "newest" || compareLogTimes(reach, target) < 0) {
-    const position = reach;
-    const next = links.findLast(
-      ({ from, to }) => compareLogTimes(from, position) <= 0 && compareLogTimes(position, to) < 0,
-    );
-    if (next === undefined) break;
-    slices.push(next.slice);
-    reach = next.to;
+    for (let link = links[seen]; link && compareLogTimes(link.from, reach) <= 0; link = links[++seen])
+      if (farthest === undefined || compareReach(farthest, link) < 0) farthest = link;
+    if (farthest === undefined || compareLogTimes(farthest.to, reach) <= 0) break;
+    slices.push(farthest.slice);
+    reach = farthest.to;
   }
   return { slices, reach };
+}
+
+function compareReach(left: Link, right: Link): number {
+  return compareLogTimes(left.to, right.to) || compareIds(left.slice, right.slice);
 }

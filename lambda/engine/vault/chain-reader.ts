@@ -2,7 +2,7 @@ import { FULL_CADENCES } from "../model/cadence.ts";
 import { type Backup, isUsable } from "../model/catalog.ts";
 import { type ChainPlan, placeInLog, planChain } from "../model/chain.ts";
 import { timeOfId } from "../model/ids.ts";
-import { compareLogTimes, type LogTime } from "../model/position.ts";
+import { compareLogTimes, type LogTime, logTimeOf } from "../model/position.ts";
 import { readSlices, walkCatalog } from "./catalog-reader.ts";
 import type { Vault } from "./vault.ts";
 
@@ -18,7 +18,8 @@ export interface ChainQuery {
 
 /**
  * How the source is brought to the target, read from the vault alone: the base, then no slice more than is needed.
- * Undefined when there is no base at all, or none with a place in the source's log.
+ * Planned when a slice reaches the target, and once more with all slices where a gap lies before it: a later one may
+ * fill it. Undefined when there is no base at all, or none with a place in the source's log.
  */
 export async function findChain(
   vault: Vault,
@@ -31,12 +32,20 @@ export async function findChain(
   // Of its id, not of its position in the log: that is told by the host's clock, the slices' ids are not.
   const since = new Date(timeOfId(base.ref.backupId).getTime() - BEGUN_BEFORE_MS);
   const found: Backup[] = [base];
+  let planned = target === "newest";
   for await (const slice of readSlices(vault, source, since, signal)) {
     found.push(slice);
-    const plan = target === "newest" ? undefined : planChain(found, target, now, named);
-    if (plan?.outcome === "reachable") return plan;
+    if (planned || target === "newest" || !reaches(slice, target)) continue;
+    planned = true;
+    const plan = planChain(found, target, now, named);
+    if (plan.outcome === "reachable") return plan;
   }
   return planChain(found, target, now, named);
+}
+
+function reaches({ manifest }: Backup, target: LogTime): boolean {
+  const to = logTimeOf(manifest.to);
+  return to !== undefined && compareLogTimes(to, target) >= 0;
 }
 
 /** The newest base that may be extended to the target, or the oldest one when all are later than it. */

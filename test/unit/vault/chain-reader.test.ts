@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { planChain } from "../../../lambda/engine/model/chain.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { encodeManifest, type Manifest } from "../../../lambda/engine/model/manifest.ts";
 import { positionOf } from "../../../lambda/engine/model/position.ts";
@@ -6,6 +7,8 @@ import { encodeRecord, verificationRecordSchema } from "../../../lambda/engine/m
 import { findChain } from "../../../lambda/engine/vault/chain-reader.ts";
 import { MemoryVault } from "../../../lambda/engine/vault/memory-vault.ts";
 import { makeBackup, makeManifest, makeVerification } from "../../support/manifests.ts";
+
+vi.mock("../../../lambda/engine/model/chain.ts", { spy: true });
 
 const { signal } = new AbortController();
 const NOW = new Date("2026-11-24T00:00:00.000Z");
@@ -64,5 +67,33 @@ describe("the chain that is read from a vault", () => {
     for (const minute of [15, 30, 45, 60]) await history.slice(minute - 15, minute);
     expect(await history.find("newest")).toBe(4);
     expect(await history.find(40)).toBe(3);
+  });
+});
+
+describe("a chain of a thousand slices", () => {
+  const SLICES = 1_000;
+  const longHistory = async () => {
+    const history = makeHistory();
+    await history.base(0);
+    for (let minute = 1; minute <= SLICES; minute++)
+      if (minute !== 500) await history.slice(minute - 1, minute);
+    return history;
+  };
+  const planningsOf = async (find: Promise<unknown>) => {
+    vi.mocked(planChain).mockClear();
+    return { found: await find, plannings: vi.mocked(planChain).mock.calls.length };
+  };
+
+  it("is planned once, when its slices reach the moment or are all read", async () => {
+    const history = await longHistory();
+    expect(await planningsOf(history.find(499))).toEqual({ found: 499, plannings: 1 });
+    expect(await planningsOf(history.find("newest"))).toEqual({ found: 499, plannings: 1 });
+  });
+
+  it("is planned once more, at the end, where a gap lies before the moment: a later slice may fill it", async () => {
+    const history = await longHistory();
+    expect(await planningsOf(history.find(600))).toEqual({ found: "out-of-reach", plannings: 2 });
+    await history.slice(498, 1_001);
+    expect(await planningsOf(history.find(600))).toEqual({ found: 499, plannings: 2 });
   });
 });
