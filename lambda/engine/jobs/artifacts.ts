@@ -8,6 +8,7 @@ import { collect, exactly } from "../stream/limits.ts";
 import { makeMeter } from "../stream/meter.ts";
 import { type Bytes, chain, type Stage } from "../stream/stage.ts";
 import type { Vault } from "../vault/vault.ts";
+import { mapParallel } from "./parallel.ts";
 
 /** A manifest lists artifacts, not data; a larger one is not ours. */
 const MANIFEST_BYTES_LIMIT = 256 * 1024 * 1024;
@@ -29,6 +30,20 @@ export async function readManifest(vault: Vault, backup: BackupRef, signal: Abor
     "MANIFEST_INVALID",
     `${key} is the manifest of ${manifest.cadence}/${manifest.source}/${manifest.backupId}. Somebody wrote it to a wrong place; take another recovery point.`,
     { facts: { ...backup } },
+  );
+}
+
+/** A chain may hold a thousand slices, and each answer takes a while. */
+const MANIFESTS_AT_ONCE = 8;
+
+/** The manifests of those very versions, in their order. Throws as `readManifest` does, for the first that fails. */
+export function readManifests(
+  vault: Vault,
+  backups: readonly BackupRef[],
+  signal: AbortSignal,
+): Promise<Manifest[]> {
+  return mapParallel(backups, MANIFESTS_AT_ONCE, signal, (backup, either) =>
+    readManifest(vault, backup, either),
   );
 }
 

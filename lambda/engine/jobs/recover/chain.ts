@@ -12,7 +12,7 @@ import {
 } from "../../model/position.ts";
 import { type RestoreScope, selectorOf } from "../../model/scope.ts";
 import { findChain } from "../../vault/chain-reader.ts";
-import { readManifest } from "../artifacts.ts";
+import { readManifests } from "../artifacts.ts";
 import type { Services } from "../services.ts";
 import type { RecoverInput } from "./input.ts";
 import type { RunPlan } from "./run-state.ts";
@@ -147,8 +147,7 @@ export async function readReached(
   services: Services,
   signal: AbortSignal,
 ): Promise<Reached> {
-  const slices: Manifest[] = [];
-  for (const ref of decided.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
+  const slices = await readManifests(services.vault, decided.slices ?? [], signal);
   const to = decided.to ?? backup.manifest.to;
   const time = logTimeOf(to);
   const destructive = time ? findDestructive(backup.manifest, slices, time, decided.scope) : [];

@@ -4,7 +4,7 @@ import type { Manifest } from "../../model/manifest.ts";
 import type { BackupRef } from "../../model/requests.ts";
 import type { RestoreReport, Session } from "../../sources/source.ts";
 import { restoreItemsOf } from "../artifacts.ts";
-import { check } from "../check.ts";
+import { check, checkSlices } from "../check.ts";
 import { requireCompatible } from "../compatibility.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
@@ -42,8 +42,7 @@ export async function checkChosenBackup(
   requireGuard(placement, facts);
   try {
     const answer = await check(request, services, signal);
-    for (const slice of run.slices ?? [])
-      await check({ job: "check", backup: slice, drillDue: false }, services, signal);
+    await checkSlices(run.slices ?? [], services, signal);
     return { ...answer };
   } catch (error) {
     throw error instanceof VaultError && error.code === "ARCHIVED"

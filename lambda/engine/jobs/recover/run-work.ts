@@ -1,7 +1,7 @@
 import { RefusedError } from "../../model/errors.ts";
 import type { Manifest } from "../../model/manifest.ts";
 import type { RestoreItem, RestoreRequest } from "../../sources/source.ts";
-import { readManifest, restoreItemsOf } from "../artifacts.ts";
+import { readManifest, readManifests, restoreItemsOf } from "../artifacts.ts";
 import type { Services } from "../services.ts";
 import { type Placement, placeRestore } from "./placement.ts";
 import { type RunPlan, readRunPlan } from "./run-state.ts";
@@ -29,8 +29,7 @@ export async function readWork(
       `The run ${plan.runId} has no plan on record: it is older than 35 days, or was never executed. Start a new recovery.`,
     );
   const manifest = await readManifest(services.vault, plan.backup, signal);
-  const slices: Manifest[] = [];
-  for (const ref of run.slices ?? []) slices.push(await readManifest(services.vault, ref, signal));
+  const slices = await readManifests(services.vault, run.slices ?? [], signal);
   const placement = placeRestore(manifest, run, services.sourceOf(manifest.kind).scopes, slices);
   return { run, manifest, slices, placement };
 }
