@@ -129,7 +129,7 @@ async function readFrom(start: SliceStart, work: Work, signal: AbortSignal): Pro
   const { source, backupId, startedAt, opened, progress, services } = work;
   const policy = policyOf(services.estate, "slice");
   const planned = planLifetimes(policy, services.estate.fullEveryDays, startedAt);
-  const lifetimes = { ...planned, manifest: boundLifetime(planned.manifest, start.base) };
+  const lifetimes = { ...planned, manifest: boundLifetime(planned.manifest, start.extended) };
   const enough = () => services.clock.now().getTime() - startedAt.getTime() >= SLICE_READ_LIMIT_MS;
   const changes = opened.session.changes?.(positionOf(start.from), { enough });
   invariant(changes !== undefined, "a session lost its log");

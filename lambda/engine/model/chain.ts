@@ -72,8 +72,10 @@ export function reachableWindows(backups: readonly Backup[], now: Date, named?: 
 /** From where the next slice has to begin, best first; a later one is of use only where the log lost the earlier. */
 export interface SliceStart {
   readonly from: LogTime;
-  /** The newest full backup with a place in the log; the slice does not outlive it. */
+  /** The newest full backup with a place in the log. */
   readonly base: Manifest;
+  /** All that a slice from there may carry on; it does not outlive the longest-lived. */
+  readonly extended: readonly Manifest[];
 }
 
 /**
@@ -86,36 +88,38 @@ export function planSliceStarts(
   fullEveryDays: number,
   now: Date,
 ): SliceStart[] {
-  const fulls = manifests.flatMap((base) => {
-    const to = placeInLog(base);
-    const tooOld = now.getTime() - Date.parse(base.to.at) > fullEveryDays * DAY_MS;
-    return base.type === "full" &&
-      standsForSource(base) &&
-      to &&
-      !tooOld &&
-      Date.parse(base.expiresAt) > now.getTime()
-      ? [{ base, from: to }]
-      : [];
-  });
-  const newest = fulls.toSorted((left, right) => compareLogTimes(right.from, left.from))[0];
+  const fulls = manifests
+    .flatMap((base) => {
+      const from = placeInLog(base);
+      const there = Date.parse(base.expiresAt) > now.getTime();
+      return base.type === "full" && standsForSource(base) && from && there ? [{ base, from }] : [];
+    })
+    .sort((left, right) => compareLogTimes(right.from, left.from));
+  const isYoung = ({ to }: Manifest) => now.getTime() - Date.parse(to.at) <= fullEveryDays * DAY_MS;
+  const newest = fulls.find(({ base }) => isYoung(base));
   if (newest === undefined) return [];
   const ends = manifests
     .filter(({ type }) => type === "slice")
     .flatMap(({ to }) => logTimeOf(to) ?? [])
     .sort((left, right) => compareLogTimes(right, left));
   const [end] = ends;
-  if (end === undefined) return [newest];
-  const goOn = { base: newest.base, from: end };
-  return compareLogTimes(end, newest.from) < 0 ? [goOn, newest] : [goOn];
+  const fromBase = { ...newest, extended: [newest.base] };
+  if (end === undefined) return [fromBase];
+  // Older slices may have lost a base on the way; to take it for extended only keeps a slice as its cadence says.
+  const goOn = { base: newest.base, from: end, extended: fulls.map(({ base }) => base) };
+  return compareLogTimes(end, newest.from) < 0 ? [goOn, fromBase] : [goOn];
 }
 
 const DAY_MS = 86_400_000;
 
-/** A slice is of no use without its base: it is promised, and locked, no longer than the base is. */
-export function boundLifetime(slice: Lifetime, base: Pick<Manifest, "lockedUntil" | "expiresAt">): Lifetime {
+/** A slice is of no use without a base: it is promised, and locked, no longer than the longest-lived that it extends. */
+export function boundLifetime(
+  slice: Lifetime,
+  bases: readonly Pick<Manifest, "lockedUntil" | "expiresAt">[],
+): Lifetime {
   return {
-    lockedUntil: earlier(slice.lockedUntil, new Date(base.lockedUntil)),
-    expiresAt: earlier(slice.expiresAt, new Date(base.expiresAt)),
+    lockedUntil: earlier(slice.lockedUntil, latest(bases.map((base) => base.lockedUntil))),
+    expiresAt: earlier(slice.expiresAt, latest(bases.map((base) => base.expiresAt))),
   };
 }
 
@@ -125,6 +129,10 @@ export function boundLifetime(slice: Lifetime, base: Pick<Manifest, "lockedUntil
  */
 export function placeInLog({ from, to }: Manifest): LogTime | undefined {
   return from && logTimeOf(from) && logTimeOf(to);
+}
+
+function latest(moments: readonly string[]): Date {
+  return new Date(Math.max(...moments.map((moment) => Date.parse(moment))));
 }
 
 function earlier(left: Date, right: Date): Date {

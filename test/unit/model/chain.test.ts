@@ -212,17 +212,37 @@ describe("the start of the next slice", () => {
 
 describe("the life of a slice", () => {
   const day = (number: number) => new Date(Date.UTC(2026, 11, number));
-  const base = makeManifest({
-    lockedUntil: day(3).toISOString(),
-    expiresAt: day(5).toISOString(),
-  });
+  const living = (seconds: number, locked: number, expires: number) =>
+    full(seconds, true, { lockedUntil: day(locked).toISOString(), expiresAt: day(expires).toISOString() });
+  const week = { lockedUntil: day(7), expiresAt: day(7) };
+  const livesOf = (...backups: Backup[]) =>
+    planSliceStarts(
+      backups.map(({ manifest }) => manifest),
+      7,
+      NOW,
+    ).map(({ extended }) => boundLifetime(week, extended));
 
   it("ends with that of its base, and is not made longer by it", () => {
-    expect(boundLifetime({ lockedUntil: day(4), expiresAt: day(6) }, base)).toEqual({
-      lockedUntil: day(3),
-      expiresAt: day(5),
-    });
-    const short = { lockedUntil: day(1), expiresAt: day(2) };
-    expect(boundLifetime(short, base)).toEqual(short);
+    expect(livesOf(living(10, 3, 5))).toEqual([{ lockedUntil: day(3), expiresAt: day(5) }]);
+    expect(livesOf(living(10, 30, 30))).toEqual([week]);
+  });
+
+  it("is not cut by a newer base of a day, where it extends an older one of thirty, too", () => {
+    const [daily, manual] = [living(10, 30, 30), living(25, 1, 1)];
+    expect(livesOf(daily, slice(10, 20), manual)[0]).toEqual(week);
+    expect(livesOf(daily, manual, slice(10, 30))).toEqual([week]);
+    expect(livesOf(living(-8 * 86_400, 30, 30), manual, slice(10, 30))).toEqual([week]);
+  });
+
+  it("takes the longer lock and the longer promise, be they of two bases", () => {
+    expect(livesOf(living(10, 2, 6), living(15, 4, 5), slice(15, 20))).toEqual([
+      { lockedUntil: day(4), expiresAt: day(6) },
+    ]);
+  });
+
+  it("is that of the newest base where the slice begins there: it does not extend the older one", () => {
+    const [daily, manual] = [living(10, 30, 30), living(25, 1, 1)];
+    expect(livesOf(daily, manual)).toEqual([{ lockedUntil: day(1), expiresAt: day(1) }]);
+    expect(livesOf(daily, slice(10, 20), manual)[1]).toEqual({ lockedUntil: day(1), expiresAt: day(1) });
   });
 });
