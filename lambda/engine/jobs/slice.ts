@@ -121,8 +121,24 @@ async function readFirstHeld(
       const told = await isGapTold(source, from, services, signal);
       if (later.length > 0 && !told) throw error;
     }
-  await startBase(source, from, services, signal);
+  invariant(gap !== undefined, "a slice had neither changes nor a gap");
+  try {
+    await startBase(source, from, services, signal);
+  } catch (error) {
+    services.log.error("A new base could not be started", { source, error });
+    throw gapWithoutBase(gap, source, error);
+  }
   throw gap;
+}
+
+/** The gap is what was lost, and is told as such whatever else failed. */
+function gapWithoutBase(gap: SourceError, source: string, error: unknown): SourceError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new SourceError(
+    "OPLOG_GAP",
+    `${gap.message} Slices need a new full backup of ${source}, which could not be started: ${why} The next slice tries again; if it fails, too, start the machine Backup for ${source} by hand.`,
+    { cause: new AggregateError([gap, error]), facts: gap.facts },
+  );
 }
 
 async function readFrom(start: SliceStart, work: Work, signal: AbortSignal): Promise<Read | undefined> {

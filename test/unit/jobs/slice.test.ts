@@ -7,7 +7,7 @@ import {
   SLICE_LEASE_MS,
   SLICE_READ_LIMIT_MS,
 } from "../../../lambda/engine/jobs/slice-limits.ts";
-import { Cancelled } from "../../../lambda/engine/model/errors.ts";
+import { Cancelled, VaultError } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { serveRole } from "../../../lambda/handlers/serve.ts";
 import { listKeys } from "../../support/backup-run.ts";
@@ -96,6 +96,22 @@ describe("a log that rolled over", () => {
     const name = `oplog-gap-ledger-${LOG_START}-1-${hour}`;
     expect(new Set(starts.map((start) => start.name))).toEqual(new Set([name]));
     expect(starts[0]?.input).toEqual({ cadence: "manual", sources: ["ledger"], trigger: "oplog gap" });
+  });
+
+  it("is still told as a gap where the new base cannot be started, with both causes and what to do", async () => {
+    const { world, log, write } = await slicedWorld();
+    write("erp.invoices", "lost");
+    log.oldest = log.now;
+    const throttled = new VaultError("UNAVAILABLE", "Step Functions is throttled.");
+    const services = { ...world.services, startBackup: () => Promise.reject(throttled) };
+    const made = slice({ job: "slice", source: "ledger" }, services, NEVER);
+    const error = await made.catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ name: "SourceError", code: "OPLOG_GAP" });
+    const { message, cause } = error as Error & { cause: AggregateError };
+    expect(message).toContain("Step Functions is throttled.");
+    expect(message).toContain("start the machine Backup");
+    expect(cause.errors).toEqual([expect.objectContaining({ code: "OPLOG_GAP" }), throttled]);
+    expect(world.lines.join()).toContain("A new base could not be started");
   });
 
   it("goes on from a full backup after the gap, once the gap has had the time to become an alert", async () => {
