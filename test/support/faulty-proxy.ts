@@ -1,5 +1,13 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { Certificates } from "./certificates.ts";
 
 /** What goes wrong with one exchange. Byte offsets count the body of the answer, or of the request where it says so. */
 export type Fault =
@@ -12,6 +20,8 @@ export type Fault =
   /** Only so many bytes, announced and sent as if the stored object had no more. */
   | { readonly kind: "shorten"; readonly toBytes: number }
   | { readonly kind: "delay"; readonly delayMs: number }
+  /** Takes the request's body no faster than that: a line that is slow, but never silent. */
+  | { readonly kind: "throttle"; readonly bytesPerSecond: number }
   /** Flips the lowest bit of one byte of the answer's body, or of the request's. */
   | { readonly kind: "flip"; readonly atByte: number; readonly in?: "answer" | "request" };
 
@@ -33,8 +43,8 @@ export interface FaultyProxy extends AsyncDisposable {
   struck(): number;
 }
 
-/** Starts a proxy on a free local port in front of `endpoint` (`http://address:port`). */
-export async function startFaultyProxy(endpoint: string): Promise<FaultyProxy> {
+/** Starts a proxy on a free local port in front of `endpoint` (`http://address:port`); with certificates it speaks TLS. */
+export async function startFaultyProxy(endpoint: string, certificates?: Certificates): Promise<FaultyProxy> {
   const target = new URL(endpoint);
   const rules: { rule: FaultRule; left: number }[] = [];
   let struck = 0;
@@ -45,12 +55,14 @@ export async function startFaultyProxy(endpoint: string): Promise<FaultyProxy> {
     struck += 1;
     return found.rule.fault;
   };
-  const server = createServer((incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     exchange(target, incoming, outgoing, takeFault(incoming)).catch(() => incoming.socket.destroy());
-  });
+  };
+  const pem = certificates?.server;
+  const server = pem ? createSecureServer({ cert: pem, key: pem }, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `${pem ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     inject: (rule) => rules.push({ rule, left: rule.times ?? 1 }),
     heal: () => void rules.splice(0),
     struck: () => struck,
@@ -73,7 +85,7 @@ async function exchange(
     outgoing.writeHead(fault.status, { "content-type": "application/xml" }).end(fault.body ?? "");
     return;
   }
-  const answer = await forward(target, incoming, flipIn(fault, "request"));
+  const answer = await forward(target, incoming, fault);
   if (fault?.kind === "lose-answer") {
     await drain(answer);
     incoming.socket.destroy();
@@ -89,11 +101,8 @@ function flipIn(fault: Fault | undefined, side: "answer" | "request"): number | 
   return fault?.kind === "flip" && (fault.in ?? "answer") === side ? fault.atByte : undefined;
 }
 
-function forward(
-  target: URL,
-  incoming: IncomingMessage,
-  flipAt: number | undefined,
-): Promise<IncomingMessage> {
+function forward(target: URL, incoming: IncomingMessage, fault: Fault | undefined): Promise<IncomingMessage> {
+  const flipAt = flipIn(fault, "request");
   return new Promise((resolve, reject) => {
     const { method, url: path, headers } = incoming;
     const asked = request(
@@ -108,9 +117,15 @@ function forward(
     incoming.on("data", (chunk: Buffer) => {
       asked.write(flip(chunk, at, flipAt));
       at += chunk.length;
+      if (fault?.kind === "throttle") holdUp(incoming, (chunk.length / fault.bytesPerSecond) * 1000);
     });
     incoming.on("end", () => asked.end());
   });
+}
+
+function holdUp(incoming: IncomingMessage, forMs: number): void {
+  incoming.pause();
+  setTimeout(() => incoming.resume(), forMs);
 }
 
 async function passShortened(

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "../../../lambda/engine/stream/limits.ts";
 import { digestOf } from "../../../lambda/engine/stream/meter.ts";
 import { bytesOf, makeRandomBytes } from "../../support/bytes.ts";
-import { type S3VaultUnderTest, startS3Vault, TEST_CALL_ATTEMPTS } from "./s3-world.ts";
+import { type S3VaultUnderTest, startS3Vault, TEST_CALL_ATTEMPTS, TEST_SILENCE_MS } from "./s3-world.ts";
 
 const MIB = 1024 ** 2;
 const SLOW_DOWN = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
@@ -63,6 +64,39 @@ describe("the vault on S3, when the way there fails", () => {
     });
     expect(struck).toBe(TEST_CALL_ATTEMPTS);
     expect(await world.leftovers("data/down")).toEqual([]);
+  }, 60_000);
+
+  // Larger than a part: the kernel takes the last 4 MiB at once, and the client sees nothing of them leave.
+  it("sends for longer than silence is borne, on a line that is slow but never silent", async () => {
+    const seconds = (3 * TEST_SILENCE_MS) / 1000;
+    const Body = makeRandomBytes(20, 24 * MIB);
+    const Key = "data/slow";
+    world.proxy.inject({
+      when: asks("PUT", Key),
+      fault: { kind: "throttle", bytesPerSecond: Body.length / seconds },
+      times: 1000,
+    });
+    const struck = await strike(async () => {
+      const command = new PutObjectCommand({ Bucket: world.bucket, Key, Body });
+      const { VersionId: versionId = "" } = await world.client.send(command);
+      expect((await get({ key: Key, versionId })).equals(Body)).toBe(true);
+    });
+    expect(struck).toBe(1);
+  }, 60_000);
+
+  it("gives up an object that nobody answers, after a bounded number of silences", async () => {
+    world.proxy.inject({
+      when: asks("PUT", "data/silent"),
+      fault: { kind: "delay", delayMs: 3 * TEST_SILENCE_MS },
+      times: TEST_CALL_ATTEMPTS,
+    });
+    const struck = await strike(async () => {
+      await expect(put("data/silent", makeRandomBytes(21, 1000))).rejects.toMatchObject({
+        name: "VaultError",
+        code: "UNAVAILABLE",
+      });
+    });
+    expect(struck).toBe(TEST_CALL_ATTEMPTS);
   }, 60_000);
 
   it("tries the abort of a failed upload again", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -13,6 +14,7 @@ import { makeS3Client } from "../../../lambda/engine/vault/s3-client.ts";
 import { S3State } from "../../../lambda/engine/vault/s3-state.ts";
 import { S3Vault } from "../../../lambda/engine/vault/s3-vault.ts";
 import type { ObjectRef } from "../../../lambda/engine/vault/vault.ts";
+import { makeCertificates } from "../../support/certificates.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../support/faulty-proxy.ts";
 import { startTestAws } from "../../support/local-aws.ts";
 import type { StateUnderTest } from "./state-contract.ts";
@@ -23,22 +25,35 @@ const THAW_LOOK_MS = 250;
 const THAW_LOOKS_LIMIT = 60;
 /** Fewer than in the field, whose growing pauses would make up most of the tests' time. */
 export const TEST_CALL_ATTEMPTS = 3;
+/** So short that an object on a throttled line is longer under way. */
+export const TEST_SILENCE_MS = 2000;
 
 export interface S3VaultUnderTest extends VaultUnderTest {
   readonly vault: S3Vault;
+  readonly bucket: string;
+  /** The vault's own, through the proxy. */
+  readonly client: S3Client;
   /** Between the vault and the server; the back doors go past it. */
   readonly proxy: FaultyProxy;
 }
 
-/** A vault on a fresh local AWS: bucket with lock and versions, reached through a faulty proxy. */
+/** A vault on a fresh local AWS: bucket with lock and versions, reached by TLS, as in the field, through a faulty proxy. */
 export async function startS3Vault(): Promise<S3VaultUnderTest> {
   const aws = await startTestAws();
-  const proxy = await startFaultyProxy(aws.endpoint);
+  const certificates = makeCertificates();
+  setDefaultCACertificates([...getCACertificates("default"), certificates.ca]);
+  const proxy = await startFaultyProxy(aws.endpoint, certificates);
   const direct = makeS3Client(aws.client);
-  const client = makeS3Client({ ...aws.client, endpoint: proxy.endpoint }, TEST_CALL_ATTEMPTS);
+  const client = makeS3Client(
+    { ...aws.client, endpoint: proxy.endpoint },
+    TEST_CALL_ATTEMPTS,
+    TEST_SILENCE_MS,
+  );
   await direct.send(new CreateBucketCommand({ Bucket: BUCKET, ObjectLockEnabledForBucket: true }));
   return {
     vault: new S3Vault({ client, bucket: BUCKET, lockMode: "COMPLIANCE" }),
+    bucket: BUCKET,
+    client,
     proxy,
     putDeleteMarker: async (key) => {
       await direct.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
