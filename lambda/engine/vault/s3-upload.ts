@@ -185,7 +185,9 @@ async function lockVersion(upload: Upload, ref: ObjectRef): Promise<void> {
 
 async function findCompleted(upload: Upload, bytes: number): Promise<ObjectRef | undefined> {
   const { client, bucket: Bucket, key: Key } = upload;
-  const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix: Key }));
+  const { Versions = [] } = await client
+    .send(new ListObjectVersionsCommand({ Bucket, Prefix: Key }))
+    .catch(translating({ ...upload, signal: undefined }, "look up the completed upload of"));
   const version = Versions.find((candidate) => candidate.Key === Key && candidate.Size === bytes);
   return version?.VersionId === undefined ? undefined : { key: Key, versionId: version.VersionId };
 }
@@ -223,7 +225,7 @@ function requireVersion(versionId: string | undefined, upload: Upload): string {
   );
 }
 
-function translating(upload: Upload, action: string): (error: unknown) => never {
+function translating(upload: Parameters<typeof callOf>[0], action: string): (error: unknown) => never {
   return (error) => {
     throw translateS3Error(error, callOf(upload, action));
   };

@@ -186,6 +186,28 @@ describe("the vault on S3, when the way there fails", () => {
     expect(await world.leftovers(key)).toEqual([key]);
   });
 
+  it("fails with UNAVAILABLE when the answer to the completion was lost and nothing can be looked up", async () => {
+    const key = "data/lost-lookup";
+    world.proxy.inject({ when: asks("POST", key, "uploadId="), fault: { kind: "lose-answer" } });
+    // The local AWS completes an upload twice; S3 knows it no more.
+    world.proxy.inject({
+      when: asks("POST", key, "uploadId="),
+      fault: { kind: "answer", status: 404, body: "<Error><Code>NoSuchUpload</Code></Error>" },
+    });
+    world.proxy.inject({
+      when: asks("GET", world.bucket, "versions"),
+      fault: { kind: "answer", status: 503, body: SLOW_DOWN },
+      times: TEST_CALL_ATTEMPTS,
+    });
+    const struck = await strike(async () => {
+      await expect(put(key, makeRandomBytes(22, 20 * MIB))).rejects.toMatchObject({
+        name: "VaultError",
+        code: "UNAVAILABLE",
+      });
+    });
+    expect(struck).toBe(2 + TEST_CALL_ATTEMPTS);
+  });
+
   it("finds its own object when the answer to the completion was lost", async () => {
     const key = "data/lost-completion";
     const bytes = makeRandomBytes(19, 20 * MIB);
