@@ -5,13 +5,31 @@ import { untilAborted } from "../stream/stage.ts";
 import { isTransient, translateS3Error } from "./s3-errors.ts";
 import type { ObjectRef } from "./vault.ts";
 
-/** How often one read is taken up again after a broken connection. */
-const RESUMES_LIMIT = 8;
+/** How often in a row a read is taken up again without a new byte. */
+export const BARREN_RESUMES_LIMIT = 8;
+/** How often one read is taken up again at all. A reader that is slow itself loses its connection at each long pause. */
+export const RESUMES_LIMIT = 1000;
 const RESUME_PAUSE_MS = 200;
 
+/** How often a read was taken up again: at all, and since its last new byte. */
+export interface Resumes {
+  readonly total: number;
+  readonly barren: number;
+}
+
+/** What to count and how long to wait before a broken read is taken up again; undefined when it was tried enough. */
+export function planResume(
+  { total, barren }: Resumes,
+  progressed: boolean,
+): { readonly resumes: Resumes; readonly pauseMs: number } | undefined {
+  const resumes = { total: total + 1, barren: progressed ? 1 : barren + 1 };
+  if (resumes.total > RESUMES_LIMIT || resumes.barren > BARREN_RESUMES_LIMIT) return undefined;
+  return { resumes, pauseMs: RESUME_PAUSE_MS * resumes.barren };
+}
+
 /**
- * The bytes of one version. A connection that breaks in the middle is taken up at the next byte, `RESUMES_LIMIT`
- * times; a body that ends before its announced length counts as broken.
+ * The bytes of one version. A connection that breaks in the middle is taken up at the next byte, `RESUMES_LIMIT` times,
+ * `BARREN_RESUMES_LIMIT` without progress; a body that ends before its announced length counts as broken.
  */
 export async function* readVersion(
   client: S3Client,
@@ -20,7 +38,9 @@ export async function* readVersion(
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   let received = 0;
-  for (let resumes = 0; ; resumes += 1) {
+  let resumes: Resumes = { total: 0, barren: 0 };
+  for (;;) {
+    const before = received;
     try {
       for await (const chunk of readFrom(client, bucket, ref, received, signal)) {
         received += chunk.length;
@@ -28,9 +48,11 @@ export async function* readVersion(
       }
       return;
     } catch (error) {
-      const final = resumes >= RESUMES_LIMIT || signal.aborted || !isTransient(error);
-      if (final) throw translateS3Error(error, { action: "read", bucket, key: ref.key, signal });
-      await pause(RESUME_PAUSE_MS * (resumes + 1), undefined, { signal }).catch(() => throwIfAborted(signal));
+      const planned = planResume(resumes, received > before);
+      if (planned === undefined || signal.aborted || !isTransient(error))
+        throw translateS3Error(error, { action: "read", bucket, key: ref.key, signal });
+      resumes = planned.resumes;
+      await pause(planned.pauseMs, undefined, { signal }).catch(() => throwIfAborted(signal));
     }
   }
 }

@@ -143,6 +143,20 @@ describe("the vault on S3, when the way there fails", () => {
     expect(struck).toBe(3);
   });
 
+  it("takes a body up again as often as it breaks off, as long as new bytes arrive", async () => {
+    const cuts = 9;
+    const stored = await put("data/cut-often", makeRandomBytes(23, 10 * MIB));
+    for (let cut = 1; cut <= cuts; cut += 1)
+      world.proxy.inject({
+        when: asks("GET", "data/cut-often"),
+        fault: { kind: "cut", afterBytes: cut * MIB },
+      });
+    const struck = await strike(async () => {
+      expect(digestOf(await get(stored))).toBe(stored.sha256);
+    });
+    expect(struck).toBe(cuts);
+  }, 60_000);
+
   it("gives up a body that breaks off every time", async () => {
     const stored = await put("data/cut-always", makeRandomBytes(16, MIB));
     world.proxy.inject({
