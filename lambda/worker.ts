@@ -1,8 +1,14 @@
+import { availableParallelism } from "node:os";
 import { answerRequest } from "./engine/jobs/answering.ts";
 import { JOBS } from "./engine/jobs/job-table.ts";
+import { serveTunnel } from "./engine/jobs/world.ts";
 import { Cancelled, ConfigError } from "./engine/model/errors.ts";
 import type { Request } from "./engine/model/requests.ts";
 import { type Wiring, wireServices } from "./handlers/services.ts";
+
+const PART = "WORKER_PART";
+/** One processor would only change between the two. */
+const TUNNELS = { file: import.meta.filename, environment: { [PART]: "tunnel" } } as const;
 
 /** The entry of a Fargate task: one request from `JOB_REQUEST`, the same jobs as the functions. */
 async function main(): Promise<void> {
@@ -10,7 +16,7 @@ async function main(): Promise<void> {
   process.once("SIGTERM", () =>
     stop.abort(new Cancelled("ABORTED", "The task was told to stop (SIGTERM). Nothing was sealed.")),
   );
-  const wiring = wireServices();
+  const wiring = wireServices(availableParallelism() > 1 ? TUNNELS : undefined);
   const request = readRequest(wiring);
   const role = wiring.environment.WORKER_ROLE ?? roleOf(request);
   await answerRequest(request, { role, mask: wiring.mask }, wiring.services, stop.signal);
@@ -33,6 +39,9 @@ function roleOf(request: unknown) {
   const known = typeof job === "string" && Object.hasOwn(JOBS, job);
   return (known ? JOBS[job as Request["job"]].roles[0] : undefined) ?? "checker";
 }
+
+// A process that carries a tunnel runs the same file.
+if (process.env[PART] === TUNNELS.environment[PART]) await serveTunnel(process);
 
 await main().then(
   // An open connection of a driver must not keep a task alive that has answered.

@@ -22,8 +22,8 @@ export interface Wiring {
   readonly environment: Environment;
 }
 
-/** The real world as the jobs use it: the only place where AWS clients and jobs meet. */
-export function wireServices(): Wiring {
+/** The real world as the jobs use it: the only place where AWS clients and jobs meet. `tunnels` as for `makeWorld`. */
+export function wireServices(tunnels?: Parameters<typeof makeWorld>[3]): Wiring {
   const environment = readEnvironment();
   const { estate } = environment;
   const mask = new SecretMask();
@@ -37,7 +37,7 @@ export function wireServices(): Wiring {
   const { BACKUP_MACHINE_ARN: backupMachineArn, ALERT_TOPIC_ARN: alertTopicArn } = environment;
   const services: Services = {
     estate,
-    ...makeWorld(estate, buckets, makeSecretReader(mask)),
+    ...makeWorld(estate, buckets, makeSecretReader(mask), tunnels),
     executions: makeExecutions(stepFunctions),
     tokens: makeTaskTokens(stepFunctions),
     clock: { now: () => new Date() },

@@ -1,5 +1,6 @@
 import type { EstateHost } from "../model/estate.ts";
 import type { Random } from "../model/ids.ts";
+import type { Address } from "./address.ts";
 import { connect, nameOfHost } from "./connect.ts";
 import { addressOfContainer, inspectCommand } from "./container.ts";
 import { reachDirectly } from "./direct-host.ts";
@@ -11,38 +12,54 @@ import { SftpChannel } from "./sftp-channel.ts";
 import { SftpFileSystem } from "./sftp-file-system.ts";
 import { SshConnection } from "./ssh-connection.ts";
 import { openTunnel } from "./tunnel.ts";
+import { openTunnelProcess, type TunnelProgram } from "./tunnel-process.ts";
 
 /**
  * The host by SSH with a pinned key. Connects at the first need, so a host whose sources are all direct is
  * never called. Aborting `signal` ends the connection and everything that goes through it.
  *
+ * With a `program`, tunnels are carried by processes of their own.
+ *
  * What it returns throws `SourceError` HOST_KEY_CHANGED, AUTH_FAILED, UNREACHABLE, CONNECTION_LOST,
  * COMMAND_FAILED, TIMED_OUT, and `Cancelled`. A lost connection is not opened again: open a new host.
  */
-export async function openHost(host: EstateHost, privateKey: string, signal: AbortSignal): Promise<Host> {
-  return new SshHost(async (until) => {
-    const client = await connect(host, privateKey, until);
-    return new SshConnection(client, nameOfHost(host), until);
-  }, signal);
+export async function openHost(
+  host: EstateHost,
+  privateKey: string,
+  signal: AbortSignal,
+  program?: TunnelProgram,
+): Promise<Host> {
+  const login: Login = {
+    connect: async (until) =>
+      new SshConnection(await connect(host, privateKey, until), nameOfHost(host), until),
+    ...(program && {
+      tunnel: (target, until) => openTunnelProcess({ host, privateKey, target }, program, until),
+    }),
+  };
+  return new SshHost(login, signal);
 }
 
-type Connect = (signal: AbortSignal) => Promise<SshConnection>;
+interface Login {
+  connect(signal: AbortSignal): Promise<SshConnection>;
+  /** Opens a tunnel that another process carries; missing where none does. */
+  tunnel?(target: Address, signal: AbortSignal): Promise<Reached>;
+}
 
 class SshHost implements Host {
-  readonly #connect: Connect;
+  readonly #login: Login;
   readonly #signal: AbortSignal;
   readonly #listeners: Reached[] = [];
   #connection: Promise<SshConnection> | undefined;
 
-  constructor(connectOnce: Connect, signal: AbortSignal) {
-    this.#connect = connectOnce;
+  constructor(login: Login, signal: AbortSignal) {
+    this.#login = login;
     this.#signal = signal;
   }
 
   async reach(reach: Reach): Promise<Reached> {
     if (reach.via === "direct") return reachDirectly(reach.host, reach.port);
     const host = reach.via === "ssh" ? reach.host : await this.#findContainer(reach.container);
-    const tunnel = await openTunnel(await this.#connected(), host, reach.port);
+    const tunnel = await this.#openTunnel({ host, port: reach.port });
     this.#listeners.push(tunnel);
     return tunnel;
   }
@@ -58,7 +75,7 @@ class SshHost implements Host {
   }
 
   anew(signal: AbortSignal): Host {
-    return new SshHost(this.#connect, signal);
+    return new SshHost(this.#login, signal);
   }
 
   async files(): Promise<FileSystem> {
@@ -71,8 +88,13 @@ class SshHost implements Host {
     await connection?.[Symbol.asyncDispose]();
   }
 
+  async #openTunnel(target: Address): Promise<Reached> {
+    if (this.#login.tunnel !== undefined) return await this.#login.tunnel(target, this.#signal);
+    return await openTunnel(await this.#connected(), target.host, target.port);
+  }
+
   #connected(): Promise<SshConnection> {
-    this.#connection ??= this.#connect(this.#signal);
+    this.#connection ??= this.#login.connect(this.#signal);
     return this.#connection;
   }
 

@@ -1,4 +1,8 @@
 import { openHost } from "../host/open-host.ts";
+import type { TunnelProgram } from "../host/tunnel-process.ts";
+
+export { serveTunnel } from "../host/tunnel-program.ts";
+
 import { ConfigError } from "../model/errors.ts";
 import type { Estate } from "../model/estate.ts";
 import { sources } from "../sources/registry.ts";
@@ -17,15 +21,24 @@ interface Buckets {
   readonly secretKeyArn?: string | undefined;
 }
 
-/** The real vault, state bucket, host and sources of an estate; Region and credentials come from the environment. */
-export function makeWorld(estate: Estate, buckets: Buckets, secret: Services["secret"]): World {
+/**
+ * The real vault, state bucket, host and sources of an estate; Region and credentials come from the environment.
+ * `tunnels`: the program of processes that carry them; without it this one does.
+ */
+export function makeWorld(
+  estate: Estate,
+  buckets: Buckets,
+  secret: Services["secret"],
+  tunnels?: TunnelProgram,
+): World {
   const client = makeS3Client();
   const { vaultBucket: bucket, secretKeyArn } = buckets;
   return {
     vault: new S3Vault({ client, bucket, lockMode: estate.lockMode, secretKeyArn }),
     state: new S3State({ client, bucket: buckets.stateBucket }),
     sourceOf,
-    openHost: async (signal) => openHost(estate.host, await secret(estate.host.keySecret, signal), signal),
+    openHost: async (signal) =>
+      openHost(estate.host, await secret(estate.host.keySecret, signal), signal, tunnels),
     secret,
   };
 }

@@ -1,6 +1,8 @@
+import { execFileSync, fork } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type Socket, connect as tcpConnect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
@@ -12,14 +14,19 @@ const BIG_BYTES = 24 * MIB;
 
 let sshd: Sshd;
 const never = new AbortController().signal;
-const open = () => openHost(sshd.host, sshd.privateKey, never);
+const PROGRAM = { file: join(import.meta.dirname, "../../../lambda/tunnel.ts"), environment: {} };
 
 beforeAll(async () => {
   sshd = await startSshd();
 });
 afterAll(() => sshd[Symbol.asyncDispose]());
 
-describe("a tunnel through a real sshd", () => {
+describe.each([
+  ["carried by the worker itself", undefined],
+  ["carried by a process of its own", PROGRAM],
+])("a tunnel through a real sshd, %s", (_, program) => {
+  const open = () => openHost(sshd.host, sshd.privateKey, never, program);
+
   it("carries a big transfer both ways without changing a byte", async () => {
     await using server = await serve((socket) => socket.pipe(socket));
     await using host = await open();
@@ -107,7 +114,7 @@ describe("a tunnel through a real sshd", () => {
       keyOptions: 'restrict,port-forwarding,permitopen="127.0.0.1:1"',
     });
     await using server = await serve(() => {});
-    await using host = await openHost(restricted.host, restricted.privateKey, never);
+    await using host = await openHost(restricted.host, restricted.privateKey, never, program);
     await expect(host.reach(server.reach)).rejects.toMatchObject({
       code: "UNREACHABLE",
       message: expect.stringContaining("permitopen"),
@@ -137,7 +144,7 @@ describe("a tunnel through a real sshd", () => {
   it("resets what goes through it when the host's signal is aborted", async () => {
     await using server = await serve((socket) => socket.pipe(socket));
     const stop = new AbortController();
-    await using host = await openHost(sshd.host, sshd.privateKey, stop.signal);
+    await using host = await openHost(sshd.host, sshd.privateKey, stop.signal, program);
     const reached = await host.reach(server.reach);
     const socket = tcpConnect(reached.port, reached.host);
     socket.write("hello");
@@ -164,6 +171,63 @@ describe("a tunnel through a real sshd", () => {
     });
   });
 });
+
+describe("a process that carries a tunnel", () => {
+  const carriers = () => {
+    const listed = execFileSync("pgrep", ["-P", String(process.pid), "-f", "lambda/tunnel.ts"], {
+      encoding: "utf8",
+    });
+    return listed.trim().split("\n").map(Number);
+  };
+
+  it("is killed: what it carried is reset here, and never just ends", async () => {
+    await using server = await serve((socket) => socket.pipe(socket));
+    await using host = await openHost(sshd.host, sshd.privateKey, never, PROGRAM);
+    const reached = await host.reach(server.reach);
+    const socket = tcpConnect(reached.port, reached.host);
+    socket.write("hello");
+    await once(socket, "data");
+    const reading = readAll(socket);
+    for (const carrier of carriers()) process.kill(carrier, "SIGKILL");
+    await expect(reading).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("resets what it carries when its connection to the host is lost", async () => {
+    const fragile = await startSshd();
+    await using server = await serve((socket) => socket.pipe(socket));
+    await using host = await openHost(fragile.host, fragile.privateKey, never, PROGRAM);
+    const reached = await host.reach(server.reach);
+    const socket = tcpConnect(reached.port, reached.host);
+    socket.write("hello");
+    await once(socket, "data");
+    const reading = readAll(socket);
+    await fragile[Symbol.asyncDispose]();
+    await expect(reading).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("ends with its parent, however that one ends", async () => {
+    const server = await serve((socket) => socket.pipe(socket));
+    const order = { host: sshd.host, privateKey: sshd.privateKey, target: server.reach, program: PROGRAM };
+    const parent = fork(join(import.meta.dirname, "tunnel-parent.ts"), [JSON.stringify(PROGRAM)], {
+      stdio: "inherit",
+      execArgv: [],
+    });
+    parent.send(order);
+    const [carrier] = (await once(parent, "message")) as [number];
+    parent.kill("SIGKILL");
+    await until(() => !isRunning(carrier) && sshd.connections() === 0);
+    await server[Symbol.asyncDispose]();
+  });
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function digest(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
