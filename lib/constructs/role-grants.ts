@@ -6,6 +6,7 @@ import { estateOf, type Secrecy } from "../secret-sources.ts";
 import type { Grant } from "./grant.ts";
 import { alertTopicArn, executionArns, type MachineName, machineArn } from "./names.ts";
 import { openSources, proveWithSecrets } from "./secret-grants.ts";
+import { secretPrefixesOf } from "./secret-prefixes.ts";
 import type { EstateStores } from "./stores.ts";
 
 /** Roles of the blueprint that have something to run. */
@@ -40,7 +41,7 @@ export function roleGrants(
 ): Grant[] {
   if (secrecy === "ordinary") return grantsFor(role, estate, stores, ["data"]);
   const own = estateOf(estate, "secret");
-  const data = Object.keys(own.sources).map((source) => `data/*/${source}`);
+  const data = secretPrefixesOf(own).map((prefix) => prefix.slice(0, -1));
   return [...grantsFor(role, own, stores, data), useSecretKey(role, estate, stores)];
 }
 

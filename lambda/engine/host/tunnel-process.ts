@@ -109,10 +109,9 @@ class Carrier {
   }
 
   #hear(news: News, ready: () => void, lose: (error: unknown) => void): void {
-    if (news.kind === "ready") return ready();
-    if (news.kind !== "closed") return lose(fromFailure(news.failure));
-    const socket = this.#sockets.get(news.id);
-    if (news.reset) socket?.resetAndDestroy();
-    else socket?.destroy();
+    if (news.kind === "ready") ready();
+    else if (news.kind !== "closed") lose(fromFailure(news.failure));
+    else if (news.reset) this.#sockets.get(news.id)?.resetAndDestroy();
+    else this.#sockets.get(news.id)?.destroy();
   }
 }

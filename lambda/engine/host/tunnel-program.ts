@@ -22,7 +22,7 @@ export async function serveTunnel(self: NodeJS.Process): Promise<never> {
     const carrying = new Carrying(connection, order, self);
     self.on("message", (message: unknown, socket: unknown) => carrying.take(message, socket as Socket));
     connection.lost.addEventListener("abort", () => carrying.lose(connection.lost.reason), { once: true });
-    tell(self, { kind: "ready" });
+    await tell(self, { kind: "ready" });
     await ended;
   } catch (error) {
     await tell(self, { kind: "failed", failure: toFailure(error) });
@@ -57,7 +57,7 @@ class Carrying {
     socket.on("error", () => socket.destroy());
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      tell(this.#self, { kind: "closed", id, reset: !socket.writableFinished });
+      void tell(this.#self, { kind: "closed", id, reset: !socket.writableFinished });
     });
     this.#connection.forward(this.#target.host, this.#target.port).then(
       (channel) => join(socket, channel),
@@ -68,7 +68,7 @@ class Carrying {
   /** Before the library ends the channels, as if the far side had finished: nothing may look like an end. */
   lose(reason: unknown): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
-    tell(this.#self, { kind: "lost", failure: toFailure(reason) }).then(() => this.#self.exit(1));
+    void tell(this.#self, { kind: "lost", failure: toFailure(reason) }).then(() => this.#self.exit(1));
   }
 }
 
