@@ -40,6 +40,7 @@ const ZONES: readonly Zone[] = [
       "qdrant/",
       "http-export/",
       "n8n/",
+      "s3-objects/",
       "stream/",
       "host/",
       "model/",
@@ -83,6 +84,15 @@ const ZONES: readonly Zone[] = [
     at: `${ENGINE}qdrant/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}s3-objects/`,
+    // It packs small objects as that source packs small files.
+    to: [
+      ...["extract.ts", "in-flight.ts", "read-ahead.ts", "tar.ts"].map((file) => `files/${file}`),
+      ...["stream/", "host/", "model/", "sources/source.ts"],
+    ].map((place) => ENGINE + place),
+    never: [...INFRASTRUCTURE, ...DRIVERS],
   },
   {
     at: `${ENGINE}redis/`,

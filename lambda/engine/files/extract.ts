@@ -5,9 +5,12 @@ import { exactly } from "../stream/limits.ts";
 import { type FileEntry, malformed } from "./entry.ts";
 import { showPath } from "./paths.ts";
 
+/** What a pack holds, be it a file or an object. */
+export type Packed = Pick<FileEntry, "path" | "bytes" | "sha256" | "place">;
+
 /** One file of a pack; its pieces are read to their end before the next file is asked for. */
-export interface Extracted {
-  readonly entry: FileEntry;
+export interface Extracted<Entry extends Packed> {
+  readonly entry: Entry;
   /** Throws `IntegrityError` at the end when they are not the bytes that were dumped. */
   readonly pieces: AsyncIterable<Uint8Array>;
 }
@@ -16,10 +19,10 @@ export interface Extracted {
  * Some files of one pack, in the order in which they lie there, by one reading of it from its beginning to its end.
  * Throws `IntegrityError`.
  */
-export async function* extractFiles(
+export async function* extractFiles<Entry extends Packed>(
   item: RestoreItem,
-  entries: readonly FileEntry[],
-): AsyncGenerator<Extracted> {
+  entries: readonly Entry[],
+): AsyncGenerator<Extracted<Entry>> {
   const ordered = entries.toSorted((left, right) => left.place.offset - right.place.offset);
   const pack = new PackReader(exactly(item.plainBytes, item.name)(item.open()));
   try {
@@ -38,7 +41,7 @@ export async function* extractFiles(
   }
 }
 
-async function* verified(entry: FileEntry, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* verified(entry: Packed, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const piece of pieces) {

@@ -7,11 +7,13 @@ import { startMongodbWorld } from "./worlds/mongodb.ts";
 import { startN8nWorld } from "./worlds/n8n.ts";
 import { startQdrantWorld } from "./worlds/qdrant.ts";
 import { startRedisWorld } from "./worlds/redis.ts";
+import { startS3World } from "./worlds/s3.ts";
 
 /** The world of every registered kind; the laws fail for a kind that has none. */
 export const worlds: Readonly<Record<string, StartWorld>> = {
   mongodb: startMongodbWorld,
   redis: startRedisWorld,
+  s3: startS3World,
   files: startFilesWorld,
   qdrant: startQdrantWorld,
   certificates: startCertificatesWorld,

@@ -1,0 +1,107 @@
+import { lookup } from "node:dns";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import type { LookupFunction } from "node:net";
+import { S3Client } from "@aws-sdk/client-s3";
+import { throwIfAborted } from "../model/errors.ts";
+import { translate } from "./translate-error.ts";
+
+/** How often one call is tried when S3 is busy or the connection breaks, with the SDK's growing pauses. */
+const CALL_ATTEMPTS = 5;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Nothing arrived for so long. */
+const SILENCE_TIMEOUT_MS = 60_000;
+const SOCKETS_LIMIT = 64;
+const CLEAN_UP_TIMEOUT_MS = 10_000;
+
+/** One server, as a session reaches it. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly tls?: { readonly ca?: string; readonly serverName?: string };
+}
+
+interface CallOptions {
+  readonly abortSignal: AbortSignal;
+}
+
+/** An S3 server. Every call ends with the signal and throws as `translate-error.ts` says. */
+export class Store {
+  readonly signal: AbortSignal;
+  readonly region: string;
+  readonly #client: S3Client;
+
+  constructor(place: Place, signal: AbortSignal) {
+    this.signal = signal;
+    this.region = place.region;
+    this.#client = makeClient(place);
+  }
+
+  /** `what` ends "Could not …" in a message. */
+  async call<Answer>(
+    what: string,
+    work: (client: S3Client, options: CallOptions) => Promise<Answer>,
+  ): Promise<Answer> {
+    throwIfAborted(this.signal);
+    try {
+      return await work(this.#client, { abortSignal: this.signal });
+    } catch (error) {
+      throw translate(error, what, this.signal);
+    }
+  }
+
+  /** As `call`, for those whose answer of failure says something: it throws the client's own errors. */
+  async ask<Answer>(work: (client: S3Client, options: CallOptions) => Promise<Answer>): Promise<Answer> {
+    throwIfAborted(this.signal);
+    return await work(this.#client, { abortSignal: this.signal });
+  }
+
+  /** Puts something right after the work failed or was stopped: not by its signal, briefly, and in silence. */
+  async cleanUp(work: (client: S3Client, options: CallOptions) => Promise<unknown>): Promise<void> {
+    await work(this.#client, { abortSignal: AbortSignal.timeout(CLEAN_UP_TIMEOUT_MS) }).catch(
+      () => undefined,
+    );
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}
+
+/** Nothing comes from the environment: the worker's own credentials and endpoints are those of the vault. */
+function makeClient({ host, port, region, credentials, tls }: Place): S3Client {
+  const name = tls?.serverName ?? host;
+  return new S3Client({
+    endpoint: `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`,
+    region,
+    credentials,
+    forcePathStyle: true,
+    maxAttempts: CALL_ATTEMPTS,
+    retryMode: "standard",
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: SILENCE_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+      socketTimeout: SILENCE_TIMEOUT_MS,
+      ...agentsFor(host, tls),
+    },
+    // Older servers know no checksums but Content-MD5, which is sent with every body.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+}
+
+/** The name on a certificate is asked for and signed; the address of the tunnel is where it leads. */
+function agentsFor(host: string, tls: Place["tls"]) {
+  const options = { keepAlive: true, maxSockets: SOCKETS_LIMIT };
+  if (tls === undefined) return { httpAgent: new HttpAgent(options) };
+  const { ca, serverName } = tls;
+  const address = serverName === undefined ? {} : { lookup: leadTo(host) };
+  return { httpsAgent: new HttpsAgent({ ...options, ...(ca !== undefined && { ca }), ...address }) };
+}
+
+function leadTo(host: string): LookupFunction {
+  return (_name, options, done) => lookup(host, options, done);
+}
