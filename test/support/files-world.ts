@@ -96,7 +96,8 @@ async function openFiles(
   return session;
 }
 
-async function takeDump(
+/** Reads a dump into memory; what it reuses is taken from `previous`. Also for other sources that pack. */
+export async function takeDump(
   session: Session,
   previous: Taken | undefined,
   { beforeItem, notReusable }: DumpChanges,
