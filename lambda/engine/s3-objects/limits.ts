@@ -15,8 +15,8 @@ export const LEAST_USED_SHARE = 0.5;
 export const CLOCK_MARGIN_MS = 120_000;
 /** Read in one piece, while others before it are still read. */
 export const SMALL_OBJECT_BYTES = 256 * 1024;
-/** So many small objects, or tags, are asked for at a time: 8 MiB of memory at most. */
-export const OBJECTS_AHEAD = 32;
+/** So many small objects, or tags, are asked for at a time: 4 MiB of memory at most, and as many requests. */
+export const OBJECTS_AHEAD = 16;
 /** Versions of one key are turned round in memory. */
 export const VERSIONS_OF_KEY_LIMIT = 100_000;
 /** How often one read is taken up again after a broken connection. */

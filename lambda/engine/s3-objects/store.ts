@@ -12,6 +12,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Nothing arrived for so long. */
 const SILENCE_TIMEOUT_MS = 60_000;
 const SOCKETS_LIMIT = 64;
+const CALLS_BETWEEN_COLLECTIONS = 500;
 const CLEAN_UP_TIMEOUT_MS = 10_000;
 
 /** One server, as a session reaches it. */
@@ -32,6 +33,7 @@ export class Store {
   readonly signal: AbortSignal;
   readonly region: string;
   readonly #client: S3Client;
+  #calls = 0;
 
   constructor(place: Place, signal: AbortSignal) {
     this.signal = signal;
@@ -44,9 +46,8 @@ export class Store {
     what: string,
     work: (client: S3Client, options: CallOptions) => Promise<Answer>,
   ): Promise<Answer> {
-    throwIfAborted(this.signal);
     try {
-      return await work(this.#client, { abortSignal: this.signal });
+      return await this.ask(work);
     } catch (error) {
       throw translate(error, what, this.signal);
     }
@@ -55,6 +56,9 @@ export class Store {
   /** As `call`, for those whose answer of failure says something: it throws the client's own errors. */
   async ask<Answer>(work: (client: S3Client, options: CallOptions) => Promise<Answer>): Promise<Answer> {
     throwIfAborted(this.signal);
+    this.#calls += 1;
+    // Each call leaves much behind that is dead; V8 would let the garbage of thousands pile up first.
+    if (this.#calls % CALLS_BETWEEN_COLLECTIONS === 0) globalThis.gc?.();
     return await work(this.#client, { abortSignal: this.signal });
   }
 

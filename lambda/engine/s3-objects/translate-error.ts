@@ -14,6 +14,8 @@ const BY_NAME: Readonly<Record<string, Code>> = {
   InvalidAccessKeyId: "AUTH_FAILED",
   SignatureDoesNotMatch: "AUTH_FAILED",
   AccessDenied: "FORBIDDEN",
+  // A read was taken up again, and another object had come in its place.
+  PreconditionFailed: "CONNECTION_LOST",
   NoSuchBucket: "MISSING",
   NoSuchKey: "MISSING",
   NoSuchVersion: "MISSING",
