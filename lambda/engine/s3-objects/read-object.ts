@@ -104,6 +104,7 @@ async function* readBody(
       for await (const piece of bodyFrom(answer, received, store.signal)) {
         received += piece.length;
         yield piece;
+        store.letGo(piece.length);
       }
       if (received === bytes) return;
       throw Object.assign(new Error(`the body ended at ${received} of ${bytes} bytes`), {

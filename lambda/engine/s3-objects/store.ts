@@ -12,7 +12,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Nothing arrived for so long. */
 const SILENCE_TIMEOUT_MS = 60_000;
 const SOCKETS_LIMIT = 64;
-const CALLS_BETWEEN_COLLECTIONS = 500;
+/** About what one call leaves behind. */
+const BYTES_OF_CALL = 128 * 1024;
+const COLLECTED_BYTES = 32 * 1024 * 1024;
 const CLEAN_UP_TIMEOUT_MS = 10_000;
 
 /** One server, as a session reaches it. */
@@ -33,7 +35,7 @@ export class Store {
   readonly signal: AbortSignal;
   readonly region: string;
   readonly #client: S3Client;
-  #calls = 0;
+  #letGoBytes = 0;
 
   constructor(place: Place, signal: AbortSignal) {
     this.signal = signal;
@@ -56,10 +58,16 @@ export class Store {
   /** As `call`, for those whose answer of failure says something: it throws the client's own errors. */
   async ask<Answer>(work: (client: S3Client, options: CallOptions) => Promise<Answer>): Promise<Answer> {
     throwIfAborted(this.signal);
-    this.#calls += 1;
-    // Each call leaves much behind that is dead; V8 would let the garbage of thousands pile up first.
-    if (this.#calls % CALLS_BETWEEN_COLLECTIONS === 0) globalThis.gc?.();
+    this.letGo(BYTES_OF_CALL);
     return await work(this.#client, { abortSignal: this.signal });
+  }
+
+  /** Tells of memory that is dead now: V8 would let the garbage of thousands of calls and pieces pile up first. */
+  letGo(bytes: number): void {
+    this.#letGoBytes += bytes;
+    if (this.#letGoBytes < COLLECTED_BYTES) return;
+    this.#letGoBytes = 0;
+    globalThis.gc?.();
   }
 
   /** Puts something right after the work failed or was stopped: not by its signal, briefly, and in silence. */

@@ -22,7 +22,7 @@ export const s3: Source<S3Config | DrillPlace> = {
       "ids and times of versions, which the server gives anew; locks and holds of objects, access lists, storage classes",
       "one moment: each object is whole, and a bucket that is written to meanwhile is as old as the moments at which its keys were read",
       "CORS, encryption, notification and lifecycles that move to a tier in a drill: they name what only the live server has. A recovery sets them and reads them back",
-      "keys that MinIO does not take (`..`, `//`) from another S3: their drill fails by name; objects above 625 GiB",
+      "keys that MinIO does not take (`./`, `../`, `//`, more than 255 bytes between two `/`) from another S3: their drill fails by name; objects above 625 GiB",
       "the order of a delete marker and an older version written within the same second, where a server tells no finer times",
     ],
   },
