@@ -29,14 +29,8 @@ export class KeyedFingerprint {
     this.#found.set(header.path, this.#fingerprintOf(header, bytes));
   }
 
-  /** Also says of each file of variables how many are missing that the template beside it names. */
   finish(): Fingerprint {
-    const all = [...this.#found].map(([path, one]) => {
-      const missing = this.#missingIn(path);
-      const options = { ...(one.options as object), ...(missing && { missingVariables: missing.length }) };
-      return [path, { ...one, options }] as const;
-    });
-    return Object.fromEntries(all);
+    return Object.fromEntries(this.#found);
   }
 
   /** With what a host would not start: names, never values. */
@@ -55,13 +49,6 @@ export class KeyedFingerprint {
     if (missing.length === 0) return [];
     const template = posix.join(folder, TEMPLATE);
     return [`${template} names variables that no .env file beside it has: ${missing.join(", ")}.`];
-  }
-
-  #missingIn(path: string): string[] | undefined {
-    const template = this.#templates.get(posix.dirname(path));
-    const variables = this.#variables.get(path);
-    if (template === undefined || variables === undefined) return undefined;
-    return [...template].filter((name) => !variables.has(name));
   }
 
   #fingerprintOf(header: EntryHeader, bytes: Buffer): NamespaceFingerprint {
