@@ -89,7 +89,9 @@ const ZONES: readonly Zone[] = [
     at: `${ENGINE}s3-objects/`,
     // It packs small objects as that source packs small files.
     to: [
-      ...["extract.ts", "in-flight.ts", "read-ahead.ts", "tar.ts"].map((file) => `files/${file}`),
+      ...["extract.ts", "in-flight.ts", "index-parts.ts", "pack-plan.ts", "read-ahead.ts", "tar.ts"].map(
+        (file) => `files/${file}`,
+      ),
       ...["stream/", "host/", "model/", "sources/source.ts"],
     ].map((place) => ENGINE + place),
     never: [...INFRASTRUCTURE, ...DRIVERS],

@@ -3,17 +3,21 @@ import { IntegrityError, invariant, SourceError, throwIfAborted } from "../model
 import type { Clock } from "../model/ids.ts";
 import type { Dump, DumpItem, DumpSummary, PreviousBackup, Progress, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
+import { settle } from "../stream/settle.ts";
 import { type Entry, encodeEntry, encodeHead } from "./entry.ts";
 import { artifactNames } from "./index-file.ts";
 import { INDEX_ENTRIES, OWN_PACK_BYTES, PACK_BYTES, SMALL_FILE_BYTES, VERSIONS } from "./limits.ts";
 import { DumpNotes } from "./notes.ts";
 import { type FileRow, writePack, writeTree } from "./pack.ts";
+import { PackPlan } from "./pack-plan.ts";
 import { showPath } from "./paths.ts";
 import { PreviousTree } from "./previous.ts";
 import { hashFile } from "./read-file.ts";
 import type { TarEntry } from "./tar.ts";
 import { TreeFingerprint } from "./tree-fingerprint.ts";
 import { type Root, type Seen, walk } from "./walk.ts";
+
+const LIMITS = { packBytes: PACK_BYTES, ownPackBytes: OWN_PACK_BYTES } as const;
 
 export interface DumpTools {
   readonly files: FileSystem;
@@ -74,7 +78,7 @@ export class FilesDump implements Dump {
   async *#makeItems(): AsyncGenerator<DumpItem> {
     const tree = await PreviousTree.open(this.#previous);
     let rows: Row[] = [];
-    const pack = new PackPlan();
+    const pack = new PackPlan<FileRow>(({ seen }) => seen.facts.bytes, LIMITS);
     for await (const seen of this.#walkAll()) {
       const row = await this.#classify(seen, tree);
       if (row === undefined) continue;
@@ -125,7 +129,7 @@ export class FilesDump implements Dump {
     return { seen, entry: { type: "left-out", path: seen.path, ...metadataOf(seen), why } };
   }
 
-  *#endPart(rows: readonly Row[], pack: PackPlan, tree: PreviousTree): Generator<DumpItem> {
+  *#endPart(rows: readonly Row[], pack: PackPlan<FileRow>, tree: PreviousTree): Generator<DumpItem> {
     for (const full of pack.end()) yield this.#packItem(full, tree);
     this.#part += 1;
     const part = this.#part;
@@ -203,30 +207,6 @@ export class FilesDump implements Dump {
 
 const LINES_AT_ONCE = 512;
 
-/** Gathers files until a pack is full. */
-class PackPlan {
-  #rows: FileRow[] = [];
-  #bytes = 0;
-
-  /** The packs that are full now. */
-  *add(row: FileRow): Generator<readonly FileRow[]> {
-    const { bytes } = row.seen.facts;
-    if (bytes >= OWN_PACK_BYTES) {
-      yield [row];
-      return;
-    }
-    if (this.#bytes + bytes > PACK_BYTES) yield* this.end();
-    this.#rows.push(row);
-    this.#bytes += bytes;
-  }
-
-  *end(): Generator<readonly FileRow[]> {
-    if (this.#rows.length > 0) yield this.#rows;
-    this.#rows = [];
-    this.#bytes = 0;
-  }
-}
-
 function entryOf(row: Row): Entry | undefined {
   if ("entry" in row) return row.entry;
   if (row.result === "forbidden")
@@ -247,27 +227,6 @@ function* treeEntriesOf(rows: readonly Row[]): Generator<TarEntry> {
   for (const row of rows)
     if ("entry" in row && (row.entry.type === "folder" || row.entry.type === "link"))
       yield { ...row.entry, bytes: 0 };
-}
-
-/** Passes a stream on, and tells how it ended: whole, by a failure, or left by its reader. */
-async function* settle(
-  source: AsyncIterable<Uint8Array>,
-  onEnd: () => void,
-  resolve: () => void = () => {},
-  reject: (error: unknown) => void = () => {},
-): AsyncGenerator<Uint8Array> {
-  let isWhole = false;
-  try {
-    yield* source;
-    onEnd();
-    isWhole = true;
-    resolve();
-  } catch (error) {
-    reject(error);
-    throw error;
-  } finally {
-    if (!isWhole) reject(new IntegrityError("STREAM_TRUNCATED", "A pack was not read to its end."));
-  }
 }
 
 async function* toStream(source: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,10 @@
+import { PackPlan } from "../files/pack-plan.ts";
 import { readAhead } from "../files/read-ahead.ts";
 import { IntegrityError, invariant, SourceError, throwIfAborted } from "../model/errors.ts";
 import type { Clock } from "../model/ids.ts";
 import type { Dump, DumpItem, DumpSummary, PreviousBackup, Progress, StoredItem } from "../sources/source.ts";
 import type { ContentHash } from "../stream/content-hash.ts";
+import { settle } from "../stream/settle.ts";
 import { BucketFingerprint } from "./bucket-fingerprint.ts";
 import { type BucketDescription, encodeBuckets } from "./buckets-file.ts";
 import { type Entry, encodeLine, type ObjectEntry, type Tags, type Unreadable } from "./entry.ts";
@@ -17,6 +19,8 @@ import { readSettings } from "./settings.ts";
 import type { Store } from "./store.ts";
 
 const LINES_AT_ONCE = 256;
+
+const LIMITS = { packBytes: PACK_BYTES, ownPackBytes: OWN_PACK_BYTES } as const;
 
 export interface DumpTools {
   readonly store: Store;
@@ -81,7 +85,7 @@ export class S3Dump implements Dump {
     const buckets = await this.#describeBuckets();
     yield this.#item(artifactNames.buckets, toStream([encodeBuckets(buckets)]));
     let rows: Row[] = [];
-    const pack = new PackPlan();
+    const pack = new PackPlan<ReadRow>(({ listed }) => listed.bytes, LIMITS);
     const { store } = this.#tools;
     const begin = async ({ listed, known }: Looked) => known && (await readTags(store, listed));
     for await (const { item, result } of readAhead(this.#look(buckets, previous), OBJECTS_AHEAD, begin)) {
@@ -129,7 +133,7 @@ export class S3Dump implements Dump {
     return { listed, entry: { ...known, tags } };
   }
 
-  *#endPart(rows: readonly Row[], pack: PackPlan, previous: PreviousObjects): Generator<DumpItem> {
+  *#endPart(rows: readonly Row[], pack: PackPlan<ReadRow>, previous: PreviousObjects): Generator<DumpItem> {
     for (const full of pack.end()) yield this.#packItem(full, previous);
     this.#part += 1;
     const name = artifactNames.index(this.#part);
@@ -187,30 +191,6 @@ export class S3Dump implements Dump {
   }
 }
 
-/** Gathers objects until a pack is full. */
-class PackPlan {
-  #rows: ReadRow[] = [];
-  #bytes = 0;
-
-  /** The packs that are full now. */
-  *add(row: ReadRow): Generator<readonly ReadRow[]> {
-    const { bytes } = row.listed;
-    if (bytes >= OWN_PACK_BYTES) {
-      yield [row];
-      return;
-    }
-    if (this.#bytes + bytes > PACK_BYTES) yield* this.end();
-    this.#rows.push(row);
-    this.#bytes += bytes;
-  }
-
-  *end(): Generator<readonly ReadRow[]> {
-    if (this.#rows.length > 0) yield this.#rows;
-    this.#rows = [];
-    this.#bytes = 0;
-  }
-}
-
 function entryOf(row: Row): Entry | undefined {
   if ("entry" in row) return row.entry;
   const { listed, result } = row;
@@ -220,27 +200,6 @@ function entryOf(row: Row): Entry | undefined {
 
 function identityOf({ bucket, key, versionId, modifiedAt }: Listed) {
   return { bucket, key, ...(versionId !== undefined && { versionId }), modifiedAt };
-}
-
-/** Passes a stream on, and tells how it ended: whole, by a failure, or left by its reader. */
-async function* settle(
-  source: AsyncIterable<Uint8Array>,
-  onEnd: () => void,
-  resolve: () => void = () => {},
-  reject: (error: unknown) => void = () => {},
-): AsyncGenerator<Uint8Array> {
-  let isWhole = false;
-  try {
-    yield* source;
-    onEnd();
-    isWhole = true;
-    resolve();
-  } catch (error) {
-    reject(error);
-    throw error;
-  } finally {
-    if (!isWhole) reject(new IntegrityError("STREAM_TRUNCATED", "A pack was not read to its end."));
-  }
 }
 
 async function* toStream(source: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
