@@ -1,24 +1,22 @@
 import {
   type BackupSet,
-  findSetFaults,
   momentsOf,
   orderForRecovery,
   type RecoveryStage,
   type SetDemand,
 } from "../lambda/engine/model/backup-set.ts";
 import type { Backup } from "../lambda/engine/model/catalog.ts";
-import { RefusedError, VaultError } from "../lambda/engine/model/errors.ts";
+import { RefusedError } from "../lambda/engine/model/errors.ts";
 import { inputRefusal } from "../lambda/engine/model/input-faults.ts";
-import { findSet, walkSets } from "../lambda/engine/vault/set-reader.ts";
-import type { Vault } from "../lambda/engine/vault/vault.ts";
+import { chooseSet, type SetChoice } from "../lambda/engine/vault/choose-set.ts";
 import { loadEstate } from "../lib/config/load-estate.ts";
 import { recoveryStageOf } from "../lib/config/recovery-stage.ts";
 import { findSources } from "./backups.ts";
 import { formatJson, formatSeconds, formatTable } from "./format.ts";
 import { type CliWorld, openVault, type VaultOptions } from "./world.ts";
 
-/** So many newest sets of a cadence are looked at. */
-const SETS_PER_CADENCE_LIMIT = 100;
+const WITHOUT =
+  "Do without a source by --without <source>, or take its own newest backup by `backup-estate run recover --source <source>`.";
 
 export interface RecoveryOrderOptions extends VaultOptions {
   readonly at?: Date;
@@ -46,10 +44,14 @@ export async function showRecoveryOrder(
   requireInput(setId, options, all);
   const sources = all.filter((source) => !without.includes(source));
   const demand: SetDemand = { sources, ...(options.at && { notAfter: options.at }) };
-  const set =
-    setId === undefined
-      ? await findNewest(vault, demand, world)
-      : await requireNamed(vault, setId, demand, world);
+  const choice: SetChoice = {
+    ...(setId !== undefined && { setId }),
+    demand,
+    now: world.now(),
+    advice: WITHOUT,
+    tell: world.tell,
+  };
+  const set = await chooseSet(vault, choice, world.signal);
   const order = makeOrder(set, sources);
   world.print(
     options.json
@@ -77,44 +79,10 @@ function requireInput(
     });
 }
 
-async function requireNamed(
-  vault: Vault,
-  setId: string,
-  demand: SetDemand,
-  world: CliWorld,
-): Promise<BackupSet> {
-  const set = await findSet(vault, setId, world.signal);
-  if (set === undefined)
-    throw new VaultError(
-      "NOT_FOUND",
-      `The vault has no set ${setId}; it expired, or the id or the bucket is another. \`backup-estate sets\` shows those that are there.`,
-      { facts: { setId } },
-    );
-  const faults = findSetFaults(set, demand, world.now());
-  if (faults.length > 0) throw refuse(`The set ${setId} is not complete`, faults);
-  return set;
-}
-
-async function findNewest(vault: Vault, demand: SetDemand, world: CliWorld): Promise<BackupSet> {
-  let newest: string[] | undefined;
-  for await (const entry of walkSets(vault, SETS_PER_CADENCE_LIMIT, world.signal)) {
-    if (entry.kind === "broken") {
-      world.tell(entry.error.message);
-      continue;
-    }
-    const faults = findSetFaults(entry.set, demand, world.now());
-    if (faults.length === 0) return entry.set;
-    const { setId } = entry.set.record;
-    world.tell(`Passed over ${setId}: ${faults.join("; ")}`);
-    newest ??= faults;
-  }
-  throw refuse("No set holds every source, verified", newest ?? ["the vault holds no set"]);
-}
-
 function refuse(what: string, faults: readonly string[]): RefusedError {
   return new RefusedError(
     "NO_VERIFIED_BACKUP",
-    `${what}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}\nDo without a source by --without <source>, or take its own newest backup by \`backup-estate run recover --source <source>\`.`,
+    `${what}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}\n${WITHOUT}`,
     { facts: { faults: [...faults] } },
   );
 }

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { FULL_CADENCES } from "../lambda/engine/model/cadence.ts";
+import { MACHINE_NAMES } from "../lambda/engine/model/machines.ts";
 import { THAW_TIERS } from "../lambda/engine/model/thaw.ts";
 import { type RunOptions, runMachine } from "./run.ts";
 import type { CliWorld } from "./world.ts";
@@ -15,6 +16,9 @@ Examples:
   backup-estate run recover --include erp.invoices --mode execute --wait          one collection, into its place
   backup-estate run recover --include 'erp.*' --beside --mode execute --wait      beside the live ones
   backup-estate run recover --rename 'erp.*=erp_copy.*' --target scratch --wait   on another server
+  backup-estate run recover --source all --wait                                   plans the recovery of everything
+  backup-estate run complete-disaster-recovery --new-host 203.0.113.7 --new-host-key 'ssh-ed25519 AAAA…' --wait
+  backup-estate run disaster-drill --mode execute --wait                          on the throw-away host
   backup-estate run drill --source mongodb --wait                                 prove its newest backup
   backup-estate run pre-deploy-backup --wait && ./deploy.sh                       exit code 0: safe to deploy
   backup-estate run approve --run 6f1c2a52-manual --decision approve
@@ -28,12 +32,13 @@ Patterns are names as the source has them, such as erp.invoices; * stands for an
 export function runCommand(world: CliWorld): Command {
   const command = new Command("run")
     .description("Start a machine of the estate.")
-    .argument("<machine>", "backup, recover, drill, pre-deploy-backup, thaw-archive, approve or escalate")
+    .argument("<machine>", MACHINE_NAMES.join(", "))
     .option("--estate <name>", "name of the estate; or BACKUP_ESTATE_NAME; needed where there are several")
     .option("--region <region>", "Region of the estate; or AWS_REGION")
     .option("--input <json>", "the whole input, instead of what follows");
   addSelection(addBackup(command));
   addRecover(command);
+  addComplete(command);
   return command
     .option("--run <runId>", "approve: the recovery that waits")
     .addOption(new Option("--decision <decision>", "approve: the answer").choices(["approve", "reject"]))
@@ -79,7 +84,10 @@ function addRecover(command: Command): Command {
       new Option("--mode <mode>", "recover, thaw-archive: only plan, or do it").choices(["plan", "execute"]),
     )
     .option("--backup <backupId>", "recover, drill, thaw-archive: this backup instead of the newest")
-    .option("--set <setId>", "drill: every backup of this set")
+    .option(
+      "--set <setId>",
+      "drill: every backup of this set; complete-disaster-recovery, disaster-drill: this set",
+    )
     .option("--moment <moment>", "recover: to this time, or <seconds>:<ordinal> of the oplog")
     .option("--rename <from=to...>", "recover: under other names, such as 'erp.*=erp_copy.*'")
     .option("--beside [mark]", "recover: beside the live ones, as <name>_recovered_<mark>")
@@ -101,6 +109,23 @@ function addRecover(command: Command): Command {
     )
     .option("--resume <runId>", "recover: go on with an earlier run")
     .option("--reason <text>", "recover, approve: why, for the record");
+}
+
+function addComplete(command: Command): Command {
+  return command
+    .option("--not-after <time>", "complete-disaster-recovery, disaster-drill: the newest set until then")
+    .option("--without <source...>", "complete-disaster-recovery, disaster-drill: not these sources")
+    .addOption(
+      new Option("--slices <choice>", "complete-disaster-recovery, disaster-drill: beyond the set").choices([
+        "leave-out",
+        "replay",
+      ]),
+    )
+    .option(
+      "--new-host <host>",
+      "complete-disaster-recovery, recover, approve: [user@]address[:port] in the host's place",
+    )
+    .option("--new-host-key <key>", "and its public host key, as in known_hosts");
 }
 
 function parseCount(text: string): number {

@@ -1,8 +1,9 @@
 import { z } from "zod";
+import { completeInputSchema } from "../lambda/engine/model/complete-recovery.ts";
 import { drillInputSchema } from "../lambda/engine/model/drill-choice.ts";
 import type { RefusedError } from "../lambda/engine/model/errors.ts";
 import { inputRefusal } from "../lambda/engine/model/input-faults.ts";
-import { recoverInputSchema } from "../lambda/engine/model/requests.ts";
+import { recoverInputSchema } from "../lambda/engine/model/recovery.ts";
 import { dumpScopeSchema } from "../lambda/engine/model/scope.ts";
 import { thawInputSchema } from "../lambda/engine/model/thaw.ts";
 
@@ -37,19 +38,29 @@ export interface InputOptions {
   readonly about?: string;
   readonly acknowledge?: string;
   readonly by?: string;
+  readonly notAfter?: string;
+  readonly without?: readonly string[];
+  readonly slices?: string;
+  /** `[user@]address[:port]`, together with `newHostKey`. */
+  readonly newHost?: string;
+  readonly newHostKey?: string;
 }
 type Name = Exclude<keyof InputOptions, "input">;
 
 const SELECTION = ["include", "exclude", "users"] as const;
+const NEW_HOST = ["newHost", "newHostKey"] as const;
+const COMPLETE = ["mode", "set", "notAfter", "without", "slices", "space", "resume", "reason"] as const;
 const TAKES: Readonly<Record<string, readonly Name[]>> = {
   backup: ["cadence", "slot", "source", ...SELECTION, "query"],
   recover: [
     ...["mode", "source", "backup", "moment", "resume", "reason"],
-    ...[...SELECTION, "rename", "beside", "target", "guard", "safetyBackup", "space"],
+    ...[...SELECTION, ...NEW_HOST, "rename", "beside", "target", "guard", "safetyBackup", "space"],
   ] as Name[],
+  "complete-disaster-recovery": [...COMPLETE, ...NEW_HOST, "safetyBackup"],
+  "disaster-drill": COMPLETE,
   drill: ["source", "backup", "set"],
   "pre-deploy-backup": ["source"],
-  approve: ["run", "decision", "reason"],
+  approve: ["run", "decision", "reason", ...NEW_HOST],
   "thaw-archive": ["mode", "source", "backup", "tier", "days", "recovery"],
   escalate: ["about", "acknowledge", "by"],
 };
@@ -58,6 +69,8 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
 const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   backup: z.looseObject({ scope: dumpScopeSchema.optional() }),
   recover: recoverInputSchema,
+  "complete-disaster-recovery": completeInputSchema,
+  "disaster-drill": completeInputSchema,
   drill: drillInputSchema,
   "thaw-archive": thawInputSchema,
 };
@@ -121,7 +134,8 @@ function backupInput({ cadence = "manual", slot, source, query, ...options }: In
 
 function otherInput(options: InputOptions, now: Date): Made {
   const { mode, moment, target, guard, safetyBackup, space, resume, reason, decision } = options;
-  const { tier, days, recovery } = options;
+  const { tier, days, recovery, notAfter, without, slices } = options;
+  const newHost = newHostOf(options);
   const { source = [], backup, set, run, rename, beside } = options;
   const rules = rename?.map(parseRename);
   const scope = {
@@ -142,13 +156,39 @@ function otherInput(options: InputOptions, now: Date): Made {
     tier,
     days,
     recovery,
+    notAfter,
+    without,
+    slices,
+    host: newHost.host,
   };
   return {
     input: defined({ ...asked, ...said }),
     faults: [
       ...(source.length > 1 ? [`--source: got ${source.length}, one is taken; start it once for each`] : []),
+      ...newHost.faults,
       ...(rules?.includes(undefined) ? ["--rename: expected <from>=<to>, such as 'erp.*=erp_copy.*'"] : []),
     ],
+  };
+}
+
+/** The machine that takes the host's place; without its key nothing is sent to it. */
+function newHostOf({ newHost, newHostKey: hostKey }: InputOptions): {
+  readonly host?: object;
+  readonly faults: readonly string[];
+} {
+  if (newHost === undefined && hostKey === undefined) return { faults: [] };
+  const [, user, address, port] =
+    /^(?:([^@]+)@)?([^:@]+|\[[^\]]+\])(?::(\d{1,5}))?$/.exec(newHost ?? "") ?? [];
+  if (address === undefined || hostKey === undefined)
+    return {
+      faults: [
+        "--new-host and --new-host-key: expected both, such as backup@203.0.113.7:22 and 'ssh-ed25519 AAAA…'",
+      ],
+    };
+  const bare = address.replace(/^\[|\]$/g, "");
+  return {
+    host: defined({ address: bare, user, port: port === undefined ? undefined : Number(port), hostKey }),
+    faults: [],
   };
 }
 
@@ -220,4 +260,9 @@ const FLAGS: Readonly<Record<Name, string>> = {
   about: "--about",
   acknowledge: "--acknowledge",
   by: "--by",
+  notAfter: "--not-after",
+  without: "--without",
+  slices: "--slices",
+  newHost: "--new-host",
+  newHostKey: "--new-host-key",
 };

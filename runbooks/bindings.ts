@@ -14,6 +14,8 @@ export interface MachineBindings {
   readonly secret?: SecretBindings;
   /** The machine `Recover`, which another runbook hands over to. */
   readonly recoverMachineArn: string;
+  /** The machine `Complete disaster recovery`, to which `Recover` hands over when everything is asked for. */
+  readonly completeMachineArn: string;
   readonly waits: MachineWaits;
 }
 
@@ -43,6 +45,10 @@ export interface MachineWaits {
   readonly controlSeconds: number;
   /** The host's own commands that stop and start the app. */
   readonly hostCommandSeconds: number;
+  /** Until a host that has just been ordered answers. */
+  readonly hostReachSeconds: number;
+  /** Until databases that were just started answer. */
+  readonly servicesSeconds: number;
   /** The app's way from started to healthy. */
   readonly healthSeconds: number;
   readonly dumpSeconds: number;
@@ -68,6 +74,8 @@ export interface MachineWaits {
 export const DEFAULT_WAITS: MachineWaits = {
   controlSeconds: 120,
   hostCommandSeconds: 300,
+  hostReachSeconds: 900,
+  servicesSeconds: 660,
   healthSeconds: 600,
   dumpSeconds: 4 * 3600,
   checkSeconds: 2 * 3600,

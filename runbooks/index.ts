@@ -1,6 +1,8 @@
 import { approveMachine } from "./approve.ts";
 import { backupMachine } from "./backup.ts";
 import type { MachineBindings } from "./bindings.ts";
+import { completeDisasterRecoveryMachine } from "./complete-disaster-recovery.ts";
+import { disasterDrillMachine } from "./disaster-drill.ts";
 import { drillMachine } from "./drill.ts";
 import { escalateMachine } from "./escalate.ts";
 import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
@@ -25,6 +27,8 @@ export interface Runbook {
   readonly machine: (bindings: MachineBindings) => Machine;
 }
 
+const SET_ID = "20261123T020000120Z-3f8w2mx7ka";
+const NEW_HOST = { address: "203.0.113.7", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" };
 const RUN_ID = "6f1c2a52-manual";
 
 /** Every runbook of the estate; documentation and tests derive from this list. */
@@ -103,6 +107,14 @@ export const RUNBOOKS: readonly Runbook[] = [
         means:
           "Words to the guards: overwrite nothing; set nothing aside before; start also where the target looks too small.",
       },
+      {
+        input: { source: "mongodb", host: NEW_HOST, mode: "execute" },
+        means: "Recovers it on another machine, whose host key is named beforehand.",
+      },
+      {
+        input: { source: "all" },
+        means: "Hands over to `complete-disaster-recovery`, with the rest of the input.",
+      },
       { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
     ],
     walk: [
@@ -116,6 +128,59 @@ export const RUNBOOKS: readonly Runbook[] = [
     machine: recoverMachine,
   },
   {
+    name: "complete-disaster-recovery",
+    title: "Bring everything back, to the host or to a new one",
+    startedBy: "an operator, in the console or by `backup-estate run complete-disaster-recovery`",
+    inputs: [
+      { input: {}, means: "Plans the newest set that holds every source, verified, and changes nothing." },
+      {
+        input: { host: NEW_HOST, mode: "execute", reason: "server lost" },
+        means: "Recovers everything on a new machine, whose host key is named beforehand.",
+      },
+      {
+        input: { slices: "replay", mode: "execute" },
+        means: "On the estate's own host; sources that keep a log go on to the end of their slices.",
+      },
+      {
+        input: { notAfter: "2026-11-24T01:59:59Z" },
+        means: "The newest set that holds nothing later than that moment.",
+      },
+      { input: { setId: SET_ID, without: ["n8n"], mode: "execute" }, means: "That set, without one source." },
+      {
+        input: { resume: RUN_ID, mode: "execute" },
+        means: "Goes on where that run ended, on the same host.",
+      },
+    ],
+    walk: [
+      "Is the host gone? Order a new machine now, with Docker and the user of the backups on it (docs/host.md), and note its address and its host key: `ssh-keyscan` from its own console, never over the network.",
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-complete-disaster-recovery`, and start it with the input `{}`. It plans and changes nothing, also while the host is gone.",
+      "Open the output: the plan says which set, how old it is, what is overwritten and how long it takes.",
+      "Start the machine again with the input that stands in the line `next` between the quotes; on a new machine add its `host`.",
+      "Does it wait at `Ask for approval`? A second person starts the machine that ends in `-approve` with the run's name, and may name the `host` there.",
+      "Wait for the end. Green: every source is back and compared, the app is healthy. Point the name of the product to the new address, write it into estate.yaml and deploy.",
+      "Red: the cause names every source that is not back, the state of the host and the next command. Believe what it says of the app: where it stays stopped, it must.",
+    ],
+    machine: completeDisasterRecoveryMachine,
+  },
+  {
+    name: "disaster-drill",
+    title: "Recover everything on a throw-away host, and measure it",
+    startedBy: "EventBridge Scheduler, once a month; an operator at any time",
+    inputs: [
+      { input: {}, means: "Plans the newest set on the host of `disasterDrill`, and changes nothing." },
+      { input: { mode: "execute" }, means: "Recovers everything there, and stops its app at the end." },
+      { input: { setId: SET_ID, mode: "execute" }, means: "The same of that set." },
+      { input: { resume: RUN_ID, mode: "execute" }, means: "Goes on where that run ended." },
+    ],
+    walk: [
+      "Open Step Functions in the estate's Region, choose the machine that ends in `-disaster-drill`, and start it with the input `{}`: its plan names the throw-away host. It touches nothing of the estate itself.",
+      "Start it again with the input that stands in the line `next` between the quotes.",
+      "Green: everything was recovered there; the record under `drills/complete/` in the vault has the seconds of every step, the recovery time and what would have been lost.",
+      "Red: a real disaster would have ended like this. The cause names every source that was not back, the step and the error: mend it now, and start again.",
+    ],
+    machine: disasterDrillMachine,
+  },
+  {
     name: "drill",
     title: "Prove backups of the vault by restoring them",
     startedBy: "an operator, in the console or by `backup-estate run drill`",
@@ -127,7 +192,7 @@ export const RUNBOOKS: readonly Runbook[] = [
         means:
           "That backup, also an imported one, one of a part, or one that lies in Glacier and was thawed.",
       },
-      { input: { setId: "20261123T020000120Z-3f8w2mx7ka" }, means: "Every backup of that set." },
+      { input: { setId: SET_ID }, means: "Every backup of that set." },
     ],
     walk: [
       "Open Step Functions in the estate's Region, choose the machine that ends in `-drill`, and start it with the input `{}`. It changes nothing on the host and may be started at any time.",
@@ -163,6 +228,10 @@ export const RUNBOOKS: readonly Runbook[] = [
     startedBy: "a second person, with the approver's role",
     inputs: [
       { input: { runId: RUN_ID, decision: "approve" }, means: "Lets the recovery go on." },
+      {
+        input: { runId: RUN_ID, decision: "approve", host: NEW_HOST },
+        means: "Lets the recovery of everything go on, on that new machine.",
+      },
       { input: { runId: RUN_ID, decision: "reject" }, means: "Ends the recovery; nothing was changed." },
     ],
     walk: [

@@ -10,6 +10,7 @@ import {
   when,
 } from "./steps/asl.ts";
 import { catchAll } from "./steps/failure.ts";
+import { handOver } from "./steps/hand-over.ts";
 import { RETRY_LAUNCH, RETRY_WORK } from "./steps/retry.ts";
 import { askHuman, callFunction, EXECUTION } from "./steps/work.ts";
 
@@ -112,27 +113,22 @@ function waitForGlacier({ functions, waits }: MachineBindings): TaskState {
 
 function recoverStates({ recoverMachineArn, waits }: MachineBindings): States {
   return {
-    "Start the recovery": {
-      Type: "Task",
-      Comment: "Starts recover with the thawed backup; it only plans unless the input said otherwise.",
-      Resource: "arn:aws:states:::states:startExecution",
-      Arguments: {
-        StateMachineArn: recoverMachineArn,
-        // The same name starts it once, also when this step is repeated.
-        Name: evaluate(`$substring($states.context.Execution.Name, 0, 70) & "-recover"`),
-        Input: {
-          source: evaluate("$plan.backup.source"),
-          backupId: evaluate("$plan.backup.backupId"),
-          mode: evaluate("$plan.recovery"),
-          reason: evaluate(`"thawed by " & $states.context.Execution.Name`),
-        },
+    "Start the recovery": handOver({
+      comment: "Starts recover with the thawed backup; it only plans unless the input said otherwise.",
+      machineArn: recoverMachineArn,
+      suffix: "recover",
+      input: {
+        source: evaluate("$plan.backup.source"),
+        backupId: evaluate("$plan.backup.backupId"),
+        mode: evaluate("$plan.recovery"),
+        reason: evaluate(`"thawed by " & $states.context.Execution.Name`),
       },
-      TimeoutSeconds: waits.controlSeconds,
-      Retry: [],
-      Catch: catchAll("start-recovery", "The recovery was not started"),
-      Output: { ...SHOWN, recovery: evaluate("$states.result.ExecutionArn") },
-      Next: "The backup is thawed",
-    },
+      timeoutSeconds: waits.controlSeconds,
+      step: "start-recovery",
+      failed: "The recovery was not started",
+      output: { ...SHOWN, recovery: evaluate("$states.result.ExecutionArn") },
+      next: "The backup is thawed",
+    }),
     "The backup is thawed": succeed("Every artifact can be read; the execution of recover is in the output."),
   };
 }

@@ -18,6 +18,7 @@ const BINDINGS: MachineBindings = {
     definitions: { writer: "writer", checker: "checker", restorer: "restorer" },
     drill: {},
   },
+  completeMachineArn: "the machine Complete disaster recovery",
   recoverMachineArn: "recover",
   waits: DEFAULT_WAITS,
 };

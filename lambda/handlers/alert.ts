@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ABOUT_CHARACTERS, type Message } from "../engine/model/escalation.ts";
 import type { Estate } from "../engine/model/estate.ts";
+import { isRecovery } from "../engine/model/machines.ts";
 import { redact } from "../engine/model/redact.ts";
 
 /** Of `Step Functions Execution Status Change`, what is used. Source: AWS Step Functions, "Automating … with EventBridge". */
@@ -80,7 +81,7 @@ export function aboutOf({ subject, text }: Message): string {
 function nextCommand(detail: StatusChange["detail"]): string {
   const { stateMachineArn, executionArn, name, status, error } = detail;
   const history = `aws stepfunctions get-execution-history --reverse-order --max-results 20 --execution-arn ${executionArn}`;
-  if (!stateMachineArn.endsWith("-recover")) return history;
+  if (!isRecovery(stateMachineArn)) return history;
   const start = `aws stepfunctions start-execution --state-machine-arn ${stateMachineArn} --input`;
   // The same bytes fail again. A plan changes nothing, and names another backup.
   if (error === "IntegrityError")

@@ -12,18 +12,24 @@ export function resolveApp(raw: unknown): { app?: EstateApp; faults: readonly Fa
   if (raw === undefined) return { faults: [] };
   const authored = authoredAppSchema.safeParse(raw);
   if (!authored.success) return { faults: [] };
-  const { compose, stop, start, health } = authored.data;
+  const { compose, stop, start, services, health } = authored.data;
   const byCommands = stop !== undefined && start !== undefined;
-  const isClear = compose === undefined ? byCommands : stop === undefined && start === undefined;
+  const isClear =
+    compose === undefined ? byCommands : [stop, start, services].every((command) => command === undefined);
   if (!isClear) return { faults: [unclear(authored.data)] };
   if (health.timeout !== undefined && minutesOf(health.timeout) > HEALTH_LIMIT_MINUTES)
     return { faults: [tooPatient(health.timeout)] };
-  const byCompose = (verb: string) =>
-    `docker compose --file ${quote(compose?.file ?? "")} ${verb} ${compose?.services.join(" ")}`;
+  const byCompose = (verb: string, names: readonly string[] | undefined) =>
+    compose && names && `docker compose --file ${quote(compose.file)} ${verb} ${names.join(" ")}`;
+  const servicesCommand = services ?? byCompose("up --detach", compose?.databases);
+  // What was never there cannot be started, only made.
+  const createCommand = byCompose("up --detach", compose?.services);
   return {
     app: {
-      stopCommand: stop ?? byCompose("stop"),
-      startCommand: start ?? byCompose("start"),
+      stopCommand: stop ?? byCompose("stop", compose?.services) ?? "",
+      startCommand: start ?? byCompose("start", compose?.services) ?? "",
+      ...(servicesCommand !== undefined && { servicesCommand }),
+      ...(createCommand !== undefined && { createCommand }),
       health: {
         url: health.url,
         expectStatus: health.status ?? 200,
@@ -50,7 +56,7 @@ function unclear(app: object): Fault {
   return {
     path: ["app"],
     got: got.length === 0 ? "no way to stop and start it" : show(got.join(", ")),
-    expected: "either compose, or both stop and start",
+    expected: "either compose, or both stop and start (and services beside them)",
     remedy: "Write compose: { file: /srv/erp/compose.yaml, services: [app] }, or the two commands.",
   };
 }

@@ -62,7 +62,7 @@ const cadenceOrOff = z
   .union([z.literal("off"), authoredCadenceSchema])
   .meta({ description: 'how this cadence runs, or "off"', examples: ["off"] });
 
-const authoredHostSchema = z.strictObject({
+const drillHostSchema = z.strictObject({
   address: text("the name or IP address of the host, as the workers reach it", "erp.example.com"),
   port: hostSchema.shape.port
     .meta({ description: "the port of sshd, 1 to 65535", examples: [22] })
@@ -73,7 +73,17 @@ const authoredHostSchema = z.strictObject({
     "the key type and the base64 of the host's public key: what ssh-keyscan prints, without the name before it",
     "ssh-ed25519 AAAAC3Nza…",
   ),
-  keySecret: secret,
+});
+const authoredHostSchema = drillHostSchema.extend({ keySecret: secret });
+
+/** A throw-away host on which everything is recovered once a month. */
+export const authoredDisasterDrillSchema = z.strictObject({
+  host: drillHostSchema.extend({ user: drillHostSchema.shape.user.optional() }).meta({
+    description:
+      "a machine that may be overwritten at any time; it lets in the same key as the estate's own host",
+  }),
+  on: z.int().min(1).max(28).meta({ description: "the day of the month, 1 to 28" }).optional(),
+  at: timeOfDay.optional(),
 });
 
 export const authoredAppSchema = z.strictObject({
@@ -84,10 +94,22 @@ export const authoredAppSchema = z.strictObject({
         .array(word(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "the name of a service of the compose file", "app"))
         .min(1)
         .meta({ description: "the services that are stopped during a restore", examples: ["[app]"] }),
+      databases: z
+        .array(word(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "the name of a service of the compose file", "mongodb"))
+        .min(1)
+        .meta({
+          description: "the services that a complete recovery starts before it puts data back",
+          examples: ["[mongodb, redis]"],
+        })
+        .optional(),
     })
     .optional(),
   stop: text("the host's command that stops the app", "systemctl stop erp").optional(),
   start: text("the host's command that starts the app", "systemctl start erp").optional(),
+  services: text(
+    "the host's command that starts the databases, for a complete recovery",
+    "systemctl start mongod redis",
+  ).optional(),
   health: z.strictObject({
     url: word(
       /^https?:\/\/[^\s/]+/,
@@ -163,6 +185,9 @@ export const authoredEstateSchema = z.strictObject({
         .optional(),
       wait: minutes.optional(),
     })
+    .optional(),
+  disasterDrill: authoredDisasterDrillSchema
+    .meta({ description: "a throw-away host on which everything is recovered once a month" })
     .optional(),
   alerts: z
     .strictObject({

@@ -6,6 +6,7 @@ import { sources } from "../../lambda/engine/sources/registry.ts";
 import { resolveApp } from "./app.ts";
 import { type AuthoredEstate, authoredEstateSchema } from "./authoring.ts";
 import { type ResolvedCadences, resolveCadences } from "./cadences.ts";
+import { resolveDisasterDrill } from "./disaster-drill.ts";
 import { daysOf, minutesOf } from "./durations.ts";
 import { type Fault, show, toConfigError } from "./fault.ts";
 import {
@@ -131,6 +132,7 @@ interface Sections {
   readonly sources: Estate["sources"];
   readonly targets: Estate["sources"];
   readonly app?: Estate["app"];
+  readonly disasterDrill?: Estate["disasterDrill"];
   readonly faults: readonly Fault[];
 }
 
@@ -142,12 +144,14 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
   const fromSources = resolveSources(value.sources, kinds);
   const fromTargets = resolveSources(value.targets, kinds, "targets");
   const app = resolveApp(value.app);
+  const drill = resolveDisasterDrill(value.disasterDrill, value.host);
   return {
     cadences: fitDefaultSlices(resolved, fullEveryDays),
     fullEveryDays,
     sources: fromSources.sources,
     targets: fromTargets.sources,
     ...(app.app && { app: app.app }),
+    ...(drill.disasterDrill && { disasterDrill: drill.disasterDrill }),
     faults: [
       ...timeZoneFaults(value.timeZone),
       ...regionFaults(value.regions),
@@ -158,6 +162,7 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
       ...fromTargets.faults,
       ...targetFaults(fromSources.sources, fromTargets.sources),
       ...app.faults,
+      ...drill.faults,
     ],
   };
 }
@@ -183,6 +188,7 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     regions: authored.regions,
     host: { ...authored.host, port: authored.host.port ?? 22 },
     ...(sections.app && { app: sections.app }),
+    ...(sections.disasterDrill && { disasterDrill: sections.disasterDrill }),
     sources: sections.sources,
     ...(Object.keys(sections.targets).length > 0 && { targets: sections.targets }),
     cadences: sections.cadences.cadences,

@@ -14,6 +14,9 @@ export interface ResolvedSources {
   readonly faults: readonly Fault[];
 }
 
+/** What an operator says to recover for every source at once. */
+const EVERYTHING = "all";
+
 type Section = "sources" | "targets";
 
 /** Every source, or target, by its own kind's schema; `kind` is its name where it is not written. */
@@ -25,6 +28,7 @@ export function resolveSources(
   if (raw === null || typeof raw !== "object" || Array.isArray(raw)) return { sources: {}, faults: [] };
   const entries = Object.entries(raw);
   if (entries.length === 0 && section === "sources") return { sources: {}, faults: [noSource(kinds)] };
+  const reserved = section === "sources" && Object.hasOwn(raw, EVERYTHING) ? [reservedName()] : [];
   const resolved = entries.map(([name, written]) => resolveSource([section, name], written, kinds));
   return {
     sources: Object.fromEntries(
@@ -33,7 +37,16 @@ export function resolveSources(
         return source === undefined ? [] : [[name, source]];
       }),
     ),
-    faults: resolved.flatMap(({ faults }) => faults),
+    faults: [...reserved, ...resolved.flatMap(({ faults }) => faults)],
+  };
+}
+
+function reservedName(): Fault {
+  return {
+    path: ["sources", EVERYTHING],
+    got: "a source of that name",
+    expected: "another name: the input of recover says all for every source at once",
+    remedy: "Call it by its kind, such as mongodb.",
   };
 }
 

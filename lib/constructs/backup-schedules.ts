@@ -1,20 +1,23 @@
 import { Aws } from "aws-cdk-lib";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { ScheduleGroup } from "aws-cdk-lib/aws-scheduler";
-import type { IStateMachine } from "aws-cdk-lib/aws-stepfunctions";
+import { type IStateMachine, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { CADENCES } from "../../lambda/engine/model/cadence.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
-import { BackupSchedule } from "./backup-schedule.ts";
 import { DeadLetters } from "./dead-letters.ts";
+import { MachineSchedule } from "./machine-schedule.ts";
+import { machineArn } from "./names.ts";
 
 export interface BackupSchedulesProps {
   readonly estate: Estate;
   readonly machine: IStateMachine;
 }
 
-/** One schedule for each cadence that the estate schedules; slices have a function of their own. */
+const DRILL = "disaster-drill";
+
+/** One schedule for each cadence that the estate schedules; slices have a function of their own; and that of the disaster drill. */
 export class BackupSchedules extends Construct {
   readonly deadLetters: DeadLetters;
 
@@ -23,25 +26,35 @@ export class BackupSchedules extends Construct {
     this.deadLetters = new DeadLetters(this, "DeadLetters");
     const group = new ScheduleGroup(this, "Group", { scheduleGroupName: estate.name });
     const role = new Role(this, "Role", {
-      description: "The schedules start the machine Backup with it",
+      description: "The schedules start their machines with it",
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: {
           StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
         },
       }),
     });
+    const common = { estateName: estate.name, group, role, deadLetters: this.deadLetters };
     for (const cadence of CADENCES) {
       const schedule = estate.cadences[cadence]?.schedule;
       if (schedule === undefined || cadence === "slice") continue;
-      new BackupSchedule(this, cadence, {
-        estateName: estate.name,
-        cadence,
+      new MachineSchedule(this, cadence, {
+        ...common,
+        title: cadence,
+        description: `Starts the ${cadence} backup of ${estate.name}`,
         ...toSchedulerExpression(schedule, estate.timeZone),
-        group,
         machine,
-        role,
-        deadLetters: this.deadLetters,
+        input: (trigger) => ({ cadence, trigger }),
       });
     }
+    if (estate.disasterDrill === undefined) return;
+    new MachineSchedule(this, "DisasterDrill", {
+      ...common,
+      title: DRILL,
+      description: `Recovers all of ${estate.name} on its throw-away host`,
+      ...toSchedulerExpression(estate.disasterDrill.schedule, estate.timeZone),
+      // It is deployed with the runbooks, after this.
+      machine: StateMachine.fromStateMachineArn(this, "DrillMachine", machineArn(estate, DRILL)),
+      input: (reason) => ({ mode: "execute", reason }),
+    });
   }
 }

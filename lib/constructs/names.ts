@@ -1,6 +1,7 @@
 import { Aws } from "aws-cdk-lib";
 import { ConfigError } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { secretSourcesOf } from "../secret-sources.ts";
 
 const BUCKET_NAME_LIMIT = 63;
@@ -64,17 +65,6 @@ export function replicaKeyArns(estate: Estate): string {
 export function destroyerArns(names: EstateNames): string[] {
   return [roleArn(names.keyAdminRole), roleArn(`cdk-*-cfn-exec-role-${Aws.ACCOUNT_ID}-*`)];
 }
-
-export const MACHINE_NAMES = [
-  "backup",
-  "recover",
-  "drill",
-  "pre-deploy-backup",
-  "approve",
-  "escalate",
-  "thaw-archive",
-] as const;
-export type MachineName = (typeof MACHINE_NAMES)[number];
 
 /** ARN of a machine of this estate by its name, so that a worker's role needs no reference to the machine. */
 export function machineArn(estate: Estate, machine: MachineName): string {

@@ -1,8 +1,9 @@
 import { AccountRootPrincipal, Role } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { attachGrants } from "./grant.ts";
-import { executionArns, type MachineName, machineArn } from "./names.ts";
+import { executionArns, machineArn } from "./names.ts";
 
 export interface OperatorProps {
   readonly estate: Estate;

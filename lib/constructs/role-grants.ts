@@ -1,10 +1,11 @@
 import { invariant } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
+import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import { estateOf, type Secrecy } from "../secret-sources.ts";
 import type { Grant } from "./grant.ts";
-import { alertTopicArn, executionArns, type MachineName, machineArn } from "./names.ts";
+import { alertTopicArn, executionArns, machineArn } from "./names.ts";
 import { openSources, proveWithSecrets } from "./secret-grants.ts";
 import { secretPrefixesOf } from "./secret-prefixes.ts";
 import type { EstateStores } from "./stores.ts";
@@ -13,7 +14,15 @@ import type { EstateStores } from "./stores.ts";
 export type WorkerRole = "writer" | "checker" | "drill" | "restorer" | "approver" | "auditor";
 
 /** Machines whose executions hold claims. */
-const CLAIMING_MACHINES = ["backup", "recover", "pre-deploy-backup"] as const;
+const CLAIMING_MACHINES = [
+  "backup",
+  "recover",
+  "pre-deploy-backup",
+  "complete-disaster-recovery",
+  "disaster-drill",
+] as const;
+/** Machines that put data back. */
+const RECOVERING_MACHINES = ["recover", "complete-disaster-recovery", "disaster-drill"] as const;
 const PUT_LOCKED = ["s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"] as const;
 const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
 
@@ -59,7 +68,7 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
         seeExecutions(estate),
         openSources(estate, "read"),
         // Under a recovery it sets aside what that is about to overwrite.
-        answer(estate, ["backup", "recover", "pre-deploy-backup"]),
+        answer(estate, ["backup", "pre-deploy-backup", ...RECOVERING_MACHINES]),
       ];
     case "checker":
       return [
@@ -81,7 +90,7 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
     case "restorer":
       return [
         readVault(stores, [...data, "manifests", "sets", "verifications", "drills", "recoveries"]),
-        writeVault(stores, ["verifications", "recoveries"]),
+        writeVault(stores, ["verifications", "recoveries", "drills/complete"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
         ...changeState(stores, ["claims", "runs"]),
@@ -89,7 +98,7 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
         seeExecutions(estate),
         openSources(estate, "write"),
         askGlacier(stores, data),
-        answer(estate, ["recover", "thaw-archive"]),
+        answer(estate, ["thaw-archive", ...RECOVERING_MACHINES]),
       ];
     case "approver":
       return approverGrants(estate, stores);
@@ -109,7 +118,7 @@ function approverGrants(estate: Estate, stores: EstateStores): Grant[] {
     putState(stores, ["escalations"]),
     callPeople(estate),
     useOperationsKey(stores),
-    answer(estate, ["recover", "escalate"]),
+    answer(estate, ["escalate", ...RECOVERING_MACHINES]),
   ];
 }
 

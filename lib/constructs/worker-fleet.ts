@@ -81,6 +81,7 @@ export class WorkerFleet extends Construct {
         containerName: WORKER_CONTAINER,
       },
       recoverMachineArn: machineArn(props.estate, "recover"),
+      completeMachineArn: machineArn(props.estate, "complete-disaster-recovery"),
       waits: waitsOf(props.estate),
     };
     this.taskRoleArns = tasks.roleArns;

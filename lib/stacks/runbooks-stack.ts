@@ -1,6 +1,7 @@
 import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { MACHINE_NAMES } from "../../lambda/engine/model/machines.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { Machine } from "../constructs/machine.ts";
 import { Operator } from "../constructs/operator.ts";
@@ -41,7 +42,7 @@ export class RunbooksStack extends Stack {
       estate,
       title: "operator",
       description: "Starts backups, drills and recoveries in the console",
-      machines: ["backup", "recover", "drill", "pre-deploy-backup", "escalate", "thaw-archive"],
+      machines: MACHINE_NAMES.filter((machine) => machine !== "approve"),
     });
     new Operator(this, "Approver", {
       estate,

@@ -1,11 +1,12 @@
 import { CfnOutput, Stack } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { MACHINE_NAMES } from "../../lambda/engine/model/machines.ts";
 import type { Bundle } from "../bundle.ts";
 import { AlertTopic } from "../constructs/alert-topic.ts";
 import { Auditor } from "../constructs/auditor.ts";
 import { DeadLetterAlarm } from "../constructs/dead-letter-alarm.ts";
-import { MACHINE_NAMES, machineArn } from "../constructs/names.ts";
+import { machineArn } from "../constructs/names.ts";
 import { Reaction } from "../constructs/reaction.ts";
 import { changeState, wakeThaws } from "../constructs/role-grants.ts";
 import type { EstateStores } from "../constructs/stores.ts";

@@ -1,16 +1,33 @@
 import type { MachineBindings } from "../bindings.ts";
-import { evaluate, type States, when } from "../steps/asl.ts";
-import { catchInto } from "../steps/failure.ts";
-import { done, outlook, SAFETY_MADE } from "../steps/recovery.ts";
-import { NOT_STARTED, RETRY_LAUNCH, RETRY_WORK } from "../steps/retry.ts";
+import type { Catcher, States } from "../steps/asl.ts";
+import { evaluate, when } from "../steps/asl.ts";
+import { done, SAFETY_MADE } from "../steps/recovery.ts";
+import { RETRY_LAUNCH, RETRY_WORK } from "../steps/retry.ts";
 import { workByCompute } from "../steps/work.ts";
-import { MAY_START, stops, work } from "./names.ts";
+import { work } from "./names.ts";
+
+/** Where the steps of one source's data lead to when they fail, and after the last of them. */
+export interface DataWays {
+  readonly safetyFails: readonly Catcher[];
+  readonly restoreFails: readonly Catcher[];
+  readonly compareFails: readonly Catcher[];
+  readonly next: string;
+}
+
+/** `Make a safety backup`, `Restore` and `Compare`, of the source in `$plan`. */
+export function dataStates(bindings: MachineBindings, ways: DataWays): States {
+  return {
+    ...safetyStates(bindings, ways),
+    ...restoreStates(bindings, ways),
+    ...compareStates(bindings, ways),
+  };
+}
 
 /**
  * What is about to be overwritten is set aside by the role that may write backups. After the app was stopped: what is
  * written between a backup and the stop would be in neither. It costs the time of a dump; `safetyBackup: "skip"` saves it.
  */
-export function safetyStates(bindings: MachineBindings): States {
+function safetyStates(bindings: MachineBindings, { safetyFails }: DataWays): States {
   return workByCompute(
     bindings,
     "Make a safety backup",
@@ -27,7 +44,7 @@ export function safetyStates(bindings: MachineBindings): States {
       request: work("safety-backup"),
       timeoutSeconds: bindings.waits.dumpSeconds,
       retry: RETRY_WORK,
-      catch: [catchInto("safety-backup", MAY_START, {})],
+      catch: safetyFails,
       next: "Restore",
       assign: { safety: evaluate(SAFETY_MADE) },
     },
@@ -35,7 +52,7 @@ export function safetyStates(bindings: MachineBindings): States {
 }
 
 /** The data as they are now, and how a restore and a comparison replace them. */
-export function restoreStates(bindings: MachineBindings): States {
+function restoreStates(bindings: MachineBindings, { restoreFails }: DataWays): States {
   return workByCompute(
     bindings,
     "Restore",
@@ -49,32 +66,29 @@ export function restoreStates(bindings: MachineBindings): States {
       request: work("restore"),
       timeoutSeconds: bindings.waits.restoreSeconds,
       retry: RETRY_LAUNCH,
-      catch: [
-        catchInto("restore", MAY_START, {}, ["RefusedError", ...NOT_STARTED]),
-        ...stops("restore", outlook.halfRestored),
-      ],
+      catch: restoreFails,
       next: "Compare",
     },
   );
 }
 
 /** The law of proof, on the live target. */
-export function compareStates(bindings: MachineBindings): States {
+function compareStates(bindings: MachineBindings, { compareFails, next }: DataWays): States {
   return workByCompute(
     bindings,
     "Compare",
     {
       role: "restorer",
       source: "$plan",
-      before: [when("Compared by the run that is resumed", done("compare"), "Is there an app to start?")],
+      before: [when("Compared by the run that is resumed", done("compare"), next)],
     },
     {
       comment: "Compares the restored data with the fingerprint that was taken at the dump.",
       request: work("compare"),
       timeoutSeconds: bindings.waits.compareSeconds,
       retry: RETRY_WORK,
-      catch: stops("compare", outlook.notProven),
-      next: "Is there an app to start?",
+      catch: compareFails,
+      next,
     },
   );
 }

@@ -75,7 +75,11 @@ export function actOnHost(bindings: MachineBindings, job: string, step: HostStep
   });
 }
 
-/** JSONata: a line to be pasted into a shell; an apostrophe in it ends the quotes, stands by itself, and begins them. */
 function command(input: string): string {
-  return `("backup-estate run recover --input '" & $replace($string(${input}), "'", "'\\\\''") & "'")`;
+  return commandOf("recover", input);
+}
+
+/** JSONata: a line to be pasted into a shell; an apostrophe in it ends the quotes, stands by itself, and begins them. */
+export function commandOf(runbook: string, input: string): string {
+  return `("backup-estate run ${runbook} --input '" & $replace($string(${input}), "'", "'\\\\''") & "'")`;
 }

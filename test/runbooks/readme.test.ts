@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { recoverInputSchema } from "../../lambda/engine/model/requests.ts";
+import { recoverInputSchema } from "../../lambda/engine/model/recovery.ts";
 import { RUNBOOKS } from "../../runbooks/index.ts";
 import { README_PATH, renderReadme } from "../../scripts/runbooks-readme.ts";
 import { BINDINGS } from "../support/asl/estate.ts";

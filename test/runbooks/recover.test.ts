@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RecoveryPlan } from "../../lambda/engine/model/requests.ts";
+import type { RecoveryPlan } from "../../lambda/engine/model/recovery.ts";
 import { approveMachine } from "../../runbooks/approve.ts";
 import { recoverMachine } from "../../runbooks/recover.ts";
 import {

@@ -8,7 +8,8 @@ import { makeSafetyBackup } from "../../lambda/engine/jobs/recover/safety-backup
 import type { Services } from "../../lambda/engine/jobs/services.ts";
 import { slice } from "../../lambda/engine/jobs/slice.ts";
 import { parseRecord, type RecoveryRecord, recoveryRecordSchema } from "../../lambda/engine/model/records.ts";
-import type { BackupRef, RecoveryPlan } from "../../lambda/engine/model/requests.ts";
+import type { RecoveryPlan } from "../../lambda/engine/model/recovery.ts";
+import type { BackupRef } from "../../lambda/engine/model/requests.ts";
 import { mongodb } from "../../lambda/engine/sources/mongodb.ts";
 import type { Source } from "../../lambda/engine/sources/source.ts";
 import type { Mongod } from "../../rehearsal/servers/mongod.ts";

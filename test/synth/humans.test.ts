@@ -31,13 +31,19 @@ describe("the people of an estate", () => {
   });
 });
 
-test("of the machines only thaw-archive may start another one, and that is recover", () => {
+test("of the machines only thaw-archive may start recover, and recover the recovery of everything", () => {
   const starting = propertiesOf(runbooks, "AWS::IAM::Policy").filter(
     (policy) =>
       JSON.stringify(policy).includes("states:StartExecution") &&
       !/^(Operator|Approver)/.test(String(policy.PolicyName)),
   );
-  expect(starting.map(({ PolicyName }) => PolicyName)).toEqual([expect.stringMatching(/^ThawArchive/)]);
+  expect(starting.map(({ PolicyName }) => PolicyName).sort()).toEqual([
+    expect.stringMatching(/^Recover/),
+    expect.stringMatching(/^ThawArchive/),
+  ]);
+  expect(JSON.stringify(statementsOf(runbooks, "RecoverGrants"))).toMatch(
+    /:stateMachine:demo-complete-disaster-recovery"/,
+  );
   expect(JSON.stringify(statementsOf(runbooks, "ThawArchiveGrants"))).toMatch(/:stateMachine:demo-recover"/);
 });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Cancelled, VaultError } from "../model/errors.ts";
 import { keys } from "../model/keys.ts";
+import { isRecovery } from "../model/machines.ts";
 import type { Services } from "./services.ts";
 
 /** A claim belongs to one execution until it is given back or that execution no longer runs. */
@@ -64,8 +65,7 @@ export async function findRecovery(
   const found = await services.state.read(keys.sourceClaim(source), signal);
   const held = found && sourceClaimSchema.parse(found.value);
   if (held === undefined || held.releasedAt !== undefined) return undefined;
-  const [, , , , , , machine = ""] = held.executionArn.split(":");
-  if (!machine.endsWith("-recover") || !(await mayStillRun(held, services, signal))) return undefined;
+  if (!isRecovery(held.executionArn) || !(await mayStillRun(held, services, signal))) return undefined;
   return held.executionArn;
 }
 

@@ -3,6 +3,10 @@ import { audit } from "./audit.ts";
 import { check } from "./check.ts";
 import { chooseDrills } from "./choose-drills.ts";
 import { claim } from "./claim.ts";
+import { actOnHost } from "./complete/act-on-host.ts";
+import { planAll } from "./complete/plan-all.ts";
+import { reachHost } from "./complete/reach-host.ts";
+import { reportAll } from "./complete/report-all.ts";
 import { drill } from "./drill.ts";
 import { dump } from "./dump.ts";
 import { acknowledge } from "./escalate/acknowledge.ts";
@@ -68,6 +72,10 @@ const TABLE: JobTable = {
   "request-thaw": { roles: ["restorer"], token: "answered", run: requestThaw },
   "await-thaw": { roles: ["restorer"], token: "hands-on", run: awaitThaw },
   "look-at-thaw": { roles: ["restorer"], token: "answered", run: lookAtThaw },
+  "plan-all": { roles: ["restorer"], token: "answered", run: planAll },
+  "reach-host": { roles: ["restorer"], token: "answered", run: reachHost },
+  "act-on-host": { roles: ["restorer"], token: "answered", run: actOnHost },
+  "report-all": { roles: ["restorer"], token: "answered", run: reportAll },
   acknowledge: { roles: ["approver"], token: "answered", run: acknowledge },
 };
 

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { Cadence } from "../model/cadence.ts";
 import { RefusedError } from "../model/errors.ts";
 import type { Message } from "../model/escalation.ts";
-import type { CadencePolicy, Estate, EstateSource } from "../model/estate.ts";
+import type { CadencePolicy, Estate, EstateHost, EstateSource } from "../model/estate.ts";
 import type { Clock, Random } from "../model/ids.ts";
 import type { Source, SourceNeeds } from "../sources/source.ts";
 import type { StateStore, Vault } from "../vault/vault.ts";
@@ -70,7 +70,8 @@ export interface Services {
   /** Only the approver may send a message to people. */
   notify?(message: Message, signal: AbortSignal): Promise<void>;
   sourceOf(kind: string): Source;
-  openHost(signal: AbortSignal): Promise<Host>;
+  /** The estate's host, or the one that takes its place; the private key is always that of the estate. */
+  openHost(signal: AbortSignal, instead?: EstateHost): Promise<Host>;
   secret(reference: string, signal: AbortSignal): Promise<string>;
   /** Ends early, with `Cancelled`, when `signal` aborts. */
   wait(delayMs: number, signal: AbortSignal): Promise<void>;

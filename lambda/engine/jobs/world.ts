@@ -37,8 +37,8 @@ export function makeWorld(
     vault: new S3Vault({ client, bucket, lockMode: estate.lockMode, secretKeyArn }),
     state: new S3State({ client, bucket: buckets.stateBucket }),
     sourceOf,
-    openHost: async (signal) =>
-      openHost(estate.host, await secret(estate.host.keySecret, signal), signal, tunnels),
+    openHost: async (signal, host = estate.host) =>
+      openHost(host, await secret(estate.host.keySecret, signal), signal, tunnels),
     secret,
   };
 }

@@ -51,6 +51,10 @@ export const hostSchema = z.strictObject({
 const appSchema = z.strictObject({
   stopCommand: z.string().min(1),
   startCommand: z.string().min(1),
+  /** Starts the databases and whatever else has to answer before data are put back; they need not exist yet. */
+  servicesCommand: z.string().min(1).optional(),
+  /** Starts the app on a host where it does not exist yet; left out where `startCommand` does. */
+  createCommand: z.string().min(1).optional(),
   health: z.strictObject({
     /** As seen from the host. */
     url: z.url(),
@@ -88,6 +92,10 @@ export const estateSchema = z.strictObject({
   objectives: z.strictObject({ rpoSeconds: z.int().positive(), rtoSeconds: z.int().positive() }),
   approval: z.strictObject({ recover: z.boolean(), waitMinutes: z.int().positive() }),
   alerts: z.strictObject({ emails: z.array(z.email()) }),
+  /** A throw-away host on which everything is recovered by a schedule. */
+  disasterDrill: z
+    .strictObject({ host: hostSchema.omit({ keySecret: true }), schedule: scheduleSchema })
+    .optional(),
   contacts: z.array(
     z.strictObject({ level: z.enum(["L1", "L2", "L3"]), name: z.string(), reach: z.string() }),
   ),

@@ -16,6 +16,8 @@ export const keys = {
   drill: (cadence: Cadence, source: string, backupId: string, recordId: string) =>
     `drills/${cadence}/${source}/${backupId}/${recordId}.json`,
   recovery: (runId: string) => `recoveries/${runId}.json`,
+  completeRecovery: (runId: string) => `recoveries/complete/${runId}.json`,
+  disasterDrill: (runId: string) => `drills/complete/${runId}.json`,
   slotClaim: (cadence: Cadence, slot: string) => `claims/slots/${cadence}/${slot.replaceAll(":", "")}.json`,
   sourceClaim: (source: string) => `claims/sources/${source}.json`,
   sliceClaim: (source: string) => `claims/slices/${source}.json`,

@@ -1,11 +1,12 @@
+import type { CompletePlan, SourcePlan } from "../../../lambda/engine/model/complete-recovery.ts";
 import type { ChooseDrillsAnswer } from "../../../lambda/engine/model/drill-choice.ts";
+import type { RecoveryPlan } from "../../../lambda/engine/model/recovery.ts";
 import {
   type CheckAnswer,
   type ClaimAnswer,
   type DrillAnswer,
   type DumpAnswer,
   type RecordAnswer,
-  type RecoveryPlan,
   type Request,
   requestSchema,
 } from "../../../lambda/engine/model/requests.ts";
@@ -43,6 +44,7 @@ export const BINDINGS: MachineBindings = {
     },
   },
   recoverMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-recover`,
+  completeMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-complete-disaster-recovery`,
   waits: DEFAULT_WAITS,
 };
 
@@ -114,6 +116,36 @@ export function thawPlanned(changes: Partial<ThawPlan> = {}): ThawPlan {
     ...{ runId: "run-1", mode: "execute", recovery: "plan", backup: backupOf("mongodb") },
     ...{ tier: "standard", days: 7, artifacts: 12, archived: 12, archivedBytes: 90_000_000 },
     ...{ estimate: { hours: { least: 3, most: 5 }, dollars: 0.01 }, text: "Thaw of a backup\nTakes: hours" },
+    ...changes,
+  };
+}
+
+/** One source of a complete recovery. */
+export function sourcePlanned(source: string, changes: Partial<SourcePlan> = {}): SourcePlan {
+  return {
+    ...{ runId: `run-1.${source}`, source, backup: backupOf(source), compute: "fargate" },
+    ...{ recoversTo: "2026-11-23T02:00:31.000Z", safetyBackup: "make", space: "require", doneSteps: [] },
+    ...changes,
+  };
+}
+
+/** Of the four stages, with two databases. */
+export function allPlanned(changes: Partial<CompletePlan> = {}): CompletePlan {
+  const config = sourcePlanned("config", { compute: "lambda" });
+  const databases = [sourcePlanned("mongodb"), sourcePlanned("redis")];
+  const uploads = sourcePlanned("uploads");
+  const exports = sourcePlanned("exports", { compute: "lambda" });
+  return {
+    ...{ mode: "execute", runId: "run-1", setId: RUN.setId, approval: "required", takesHost: true },
+    sources: [config, ...databases, uploads, exports],
+    stages: [
+      { stage: "configuration", sources: [config] },
+      { stage: "databases", sources: databases },
+      { stage: "files", sources: [uploads] },
+      { stage: "application", sources: [exports] },
+    ],
+    ...{ hasApp: true, doneSteps: [], execute: { setId: RUN.setId, mode: "execute" } },
+    text: "Complete recovery of 5 sources\nSet: one",
     ...changes,
   };
 }
@@ -210,6 +242,12 @@ function goodAnswer(request: Request): Json {
       return { state: "ready", artifacts: 12, waiting: 0 };
     case "await-thaw":
       return { backup: backupOf("mongodb") };
+    case "plan-all":
+      return allPlanned() as unknown as Json;
+    case "reach-host":
+      return { stopsApp: true, attempts: 1 };
+    case "report-all":
+      return { recordKey: "recoveries/complete/run-1.json", rtoSeconds: 300, text: "It took 300 s." };
     case "open-escalation":
       return { runId: "run-1", about: "the restore hangs" };
     case "call-contacts":

@@ -11,7 +11,15 @@ const RESOURCES = [
   "arn:aws:states:::states:startExecution",
 ];
 /** What the failure paths may ask of a worker: to record, to start the app again, to call the next level of people, to look. */
-const JOBS_AFTER_CATCH = ["record", "report", "start-app", "call-contacts", "look-at-thaw"];
+const JOBS_AFTER_CATCH = [
+  "act-on-host",
+  "report-all",
+  "record",
+  "report",
+  "start-app",
+  "call-contacts",
+  "look-at-thaw",
+];
 const JSONATA_FIELDS_OF_PATHS = ["InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector"];
 
 /** Every fault of a definition, as sentences; none means that the machine keeps the house rules. */

@@ -4,6 +4,7 @@ import { type InputOptions, makeInput } from "../../../cli/run-input.ts";
 
 const BACKUP = "20261123T020000000Z-0000000001";
 const NOW = new Date("2026-11-26T08:00:30.123Z");
+const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI";
 const made = (machine: string, options: InputOptions = {}) => makeInput(machine, options, NOW);
 
 describe("the input of a machine", () => {
@@ -33,6 +34,20 @@ describe("the input of a machine", () => {
         },
         target: "scratch",
       },
+    ],
+    [
+      "complete-disaster-recovery",
+      { without: ["n8n"], slices: "replay", newHost: "root@203.0.113.7:2222", newHostKey: HOST_KEY },
+      {
+        without: ["n8n"],
+        slices: "replay",
+        host: { address: "203.0.113.7", user: "root", port: 2222, hostKey: HOST_KEY },
+      },
+    ],
+    [
+      "approve",
+      { run: "a", decision: "approve", newHost: "[2001:db8::7]", newHostKey: HOST_KEY },
+      { runId: "a", decision: "approve", host: { address: "2001:db8::7", hostKey: HOST_KEY } },
     ],
     ["recover", { beside: "mine" }, { scope: { beside: "mine" } }],
     ["recover", { beside: true }, { scope: { beside: "20261126T080030" } }],
@@ -67,6 +82,9 @@ describe("the input of a machine", () => {
     ["said twice", "recover", { input: "{}", mode: "plan" }, /together with other inputs/],
     ["of two sources", "recover", { source: ["a", "b"] }, /one is taken/],
     ["a rename without its end", "recover", { rename: ["erp.*="] }, /expected <from>=<to>/],
+    ["a new host without its key", "recover", { newHost: "203.0.113.7" }, /--new-host-key: expected both/],
+    ["a key of no host", "recover", { newHostKey: HOST_KEY }, /--new-host-key: expected both/],
+    ["a host of a drill", "disaster-drill", { newHost: "a", newHostKey: HOST_KEY }, /--new-host is no input/],
     ["for another machine", "backup", { beside: true }, /--beside is no input of backup/],
     [
       "for another machine, told once",

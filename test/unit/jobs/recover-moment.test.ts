@@ -127,7 +127,7 @@ describe("a moment that cannot be reached", () => {
     });
     await expect(planned(world, { resume: "x", moment: "1:1" })).rejects.toMatchObject({
       message: expect.stringContaining(
-        "leave `source`, `backupId`, `moment`, `scope`, `target`, `guard` out",
+        "leave `source`, `backupId`, `moment`, `scope`, `target`, `guard`, `host` out",
       ),
     });
   });

@@ -202,3 +202,13 @@ describe("a recovery", () => {
       });
   });
 });
+
+describe("a recovery of what the running app takes back", () => {
+  it("leaves the app up", async () => {
+    const { world } = await backedUpWorld((source) => ({
+      ...source,
+      needs: { ...source.needs, stage: "application" },
+    }));
+    expect(await planned(world, { mode: "execute" })).toMatchObject({ hasApp: false });
+  });
+});

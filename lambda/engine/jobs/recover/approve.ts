@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
-import type { approveRequestSchema } from "../../model/requests.ts";
+import { newHostSchema } from "../../model/new-host.ts";
+import type { approveRequestSchema } from "../../model/recovery.ts";
 import type { Services } from "../services.ts";
 import { ASKS_LIMIT, approvalKey, approvalSchema } from "./ask-approval.ts";
 
@@ -8,6 +9,8 @@ const inputSchema = z.strictObject({
   /** The execution of `recover` that waits. */
   runId: z.string().min(1),
   decision: z.enum(["approve", "reject"]),
+  /** Only where everything is recovered, and nobody has named it yet: the machine that takes the host's place. */
+  host: newHostSchema.optional(),
   reason: z.string().max(500).optional(),
 });
 
@@ -31,9 +34,14 @@ export async function approve(
   const approval = await findApproval(input.runId, services, signal);
   const approvedBy = request.execution.executionArn;
   if (approval === undefined || approval.executionArn === approvedBy) throw nothingWaits(input.runId);
+  if (input.host !== undefined && !approval.takesHost) throw takesNoHost(input.runId);
   const answered =
     input.decision === "approve"
-      ? await services.tokens.succeed(approval.taskToken, { decision: input.decision, approvedBy })
+      ? await services.tokens.succeed(approval.taskToken, {
+          decision: input.decision,
+          approvedBy,
+          ...(input.host && { host: input.host }),
+        })
       : await services.tokens.fail(
           approval.taskToken,
           "RefusedError",
@@ -60,6 +68,14 @@ async function findApproval(runId: string, services: Services, signal: AbortSign
     if (found) return approvalSchema.parse(found.value);
   }
   return undefined;
+}
+
+function takesNoHost(runId: string): RefusedError {
+  return new RefusedError(
+    "INPUT_INVALID",
+    `The recovery ${runId} takes no other host: it brings back one source, or was given its host at the start. Leave \`host\` out; the recovery still waits.`,
+    { facts: { runId } },
+  );
 }
 
 function nothingWaits(runId: string): RefusedError {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
-import type { askApprovalRequestSchema } from "../../model/requests.ts";
+import type { askApprovalRequestSchema } from "../../model/recovery.ts";
 import { runIdOf, type Services } from "../services.ts";
 
 /** Under `approvals/`, which only the approver role can read. */
@@ -10,6 +10,8 @@ export const approvalSchema = z.strictObject({
   executionArn: z.string().min(1),
   runId: z.string().min(1),
   text: z.string(),
+  /** Whether the answer may name the machine that takes the host's place. */
+  takesHost: z.boolean().default(false),
   askedAt: z.iso.datetime(),
 });
 
@@ -33,6 +35,7 @@ export async function askApproval(
     executionArn,
     runId: request.plan.runId,
     text: request.plan.text,
+    takesHost: request.plan.takesHost ?? false,
     askedAt: services.clock.now().toISOString(),
   };
   for (let ask = 1; ask <= ASKS_LIMIT; ask++) {

@@ -50,10 +50,9 @@ export async function chooseChain(
   const now = services.clock.now();
   if (moment === undefined) {
     const base = await chooseBackup();
-    if (input.backupId !== undefined) return { backup: base.ref };
-    const newest = await findChain(services.vault, { source, target: "newest", base }, now, signal);
-    if (newest?.outcome !== "reachable") return { backup: base.ref };
-    return toRun(stopBeforeDrops(newest.chain, input));
+    return input.backupId === undefined
+      ? await replayToEnd(base, input, services, signal)
+      : { backup: base.ref };
   }
   const base = input.backupId === undefined ? undefined : await chooseBackup();
   const query = { source, target: moment.at, ...(base && { base }) };
@@ -65,6 +64,19 @@ export async function chooseChain(
   }
   if (input.mode === "execute" && !moment.exact) refuseDrops(found.chain, input);
   return toRun(found.chain);
+}
+
+/** `base` and its slices to their end; not past a drop: `plan` stops before it, `execute` refuses. */
+export async function replayToEnd(
+  base: Backup,
+  input: Pick<NewInput, "mode" | "asked">,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Pick<RunPlan, "backup" | "slices" | "to">> {
+  const query = { source: base.ref.source, target: "newest", base } as const;
+  const newest = await findChain(services.vault, query, services.clock.now(), signal);
+  if (newest?.outcome !== "reachable") return { backup: base.ref };
+  return toRun(stopBeforeDrops(newest.chain, input));
 }
 
 /** The backup of a date, of a source that keeps no log. */
@@ -89,13 +101,13 @@ function toRun({ base, slices, to }: Chain): Pick<RunPlan, "backup" | "slices" |
 }
 
 /** Somebody who names a time that is a little late would see the loss happen again. */
-function refuseDrops(chain: Chain, input: NewInput): void {
+function refuseDrops(chain: Chain, input: Pick<NewInput, "asked">): void {
   const [first] = findDrops(chain, input);
   const at = first && logTimeOf(first.at);
   if (first !== undefined && at !== undefined) throw wouldDropAgain(first, justBefore(at), chain.to);
 }
 
-function stopBeforeDrops(chain: Chain, input: NewInput): Chain {
+function stopBeforeDrops(chain: Chain, input: Pick<NewInput, "mode" | "asked">): Chain {
   if (input.mode === "execute") refuseDrops(chain, input);
   const [first] = findDrops(chain, input);
   const at = first && logTimeOf(first.at);
@@ -107,7 +119,7 @@ function stopBeforeDrops(chain: Chain, input: NewInput): Chain {
   return { ...chain, to, slices: chain.slices.slice(0, needed + 1) };
 }
 
-function findDrops({ base, slices, to }: Chain, { asked }: NewInput): DestructiveCommand[] {
+function findDrops({ base, slices, to }: Chain, { asked }: Pick<NewInput, "asked">): DestructiveCommand[] {
   const manifests = slices.map(({ manifest }) => manifest);
   return findDestructive(base.manifest, manifests, to, asked.scope);
 }

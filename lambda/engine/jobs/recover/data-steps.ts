@@ -5,7 +5,6 @@ import type { BackupRef } from "../../model/requests.ts";
 import type { RestoreReport, Session } from "../../sources/source.ts";
 import { restoreItemsOf } from "../artifacts.ts";
 import { check, checkSlices } from "../check.ts";
-import { requireCompatible } from "../compatibility.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { differs, judgeReplayed, recordedDifferences } from "../proof.ts";
@@ -13,6 +12,7 @@ import { isDrillDue, type Services } from "../services.ts";
 import { loadOf } from "./make-plan.ts";
 import { requireGuard } from "./name-changes.ts";
 import { requirePreflight } from "./preflight.ts";
+import { placeNameOf } from "./run-host.ts";
 import { noteOverwriting, readDone, writeDone } from "./run-state.ts";
 import { type RunWork, readWork, restoreRequestOf } from "./run-work.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
@@ -37,9 +37,12 @@ export async function checkChosenBackup(
   const drillDue = isDrillDue(plan.source, plan.backup.cadence, services);
   const request = { job: "check", backup: plan.backup, drillDue } as const;
   const { manifest, slices, run, placement } = await readWork(step, services, signal);
-  const facts = await askTarget(placement.target, services, signal);
-  requirePreflight(loadOf(manifest, slices, placement), facts, plan.space ?? "require");
-  requireGuard(placement, facts);
+  // The servers of a host that is being made anew are started after this; the restore looks itself.
+  if (run.partOf === undefined) {
+    const facts = await askTarget(placement.target, services, signal);
+    requirePreflight(loadOf(manifest, slices, placement), facts, plan.space ?? "require");
+    requireGuard(placement, facts);
+  }
   try {
     const answer = await check(request, services, signal);
     await checkSlices(run.slices ?? [], services, signal);
@@ -69,7 +72,9 @@ export async function restoreBackup(
   const { target } = work.placement;
   using progress = trackProgress(`restore to ${target}`, services.log);
   await using opened = await openSource(target, "write", services, progress, signal);
-  requireCompatible(work.manifest, (await opened.session.probe()).versions);
+  const facts = await opened.session.probe();
+  const load = loadOf(work.manifest, work.slices, work.placement);
+  requirePreflight(load, facts, step.plan.space ?? "require");
   const restored = await overwrite(step.plan.runId, work, opened.session, services, signal);
   const { changed, notes = [], ...report } = restored;
   for (const note of notes) services.log.warn(`The restore to ${target} notes`, { note });
@@ -91,7 +96,7 @@ async function overwrite(
 ): Promise<RestoreReport> {
   let changing = false;
   const beforeChange = async () => {
-    await noteOverwriting(runId, work.placement.target, services, signal);
+    await noteOverwriting(runId, placeNameOf(work.placement.target, work.run.purpose), services, signal);
     changing = true;
   };
   try {

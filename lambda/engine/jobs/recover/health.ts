@@ -6,7 +6,7 @@ import type { EstateApp } from "../../model/estate.ts";
 import { collect } from "../../stream/limits.ts";
 import type { Services } from "../services.ts";
 import { appOf } from "./host-steps.ts";
-import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
+import type { StepAnswer } from "./step.ts";
 
 const ATTEMPT_TIMEOUT_MS = 10_000;
 const ATTEMPT_PAUSE_MS = 1_000;
@@ -18,11 +18,7 @@ type Health = { readonly healthy: true } | { readonly healthy: false; readonly w
  * Asks the app's health page through the host until it answers as configured, at most `health.timeoutSeconds`.
  * Throws `SourceError` UNHEALTHY with the last answer.
  */
-export async function askHealth(
-  _request: RecoveryStepRequest,
-  services: Services,
-  signal: AbortSignal,
-): Promise<StepAnswer> {
+export async function askHealth(services: Services, signal: AbortSignal): Promise<StepAnswer> {
   const { health } = appOf(services);
   await using host = await services.openHost(signal);
   const deadline = services.clock.now().getTime() + health.timeoutSeconds * 1000;

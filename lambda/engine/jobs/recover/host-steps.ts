@@ -1,27 +1,19 @@
 import { invariant, SourceError } from "../../model/errors.ts";
 import type { EstateApp } from "../../model/estate.ts";
 import type { Services } from "../services.ts";
-import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
+import type { StepAnswer } from "./step.ts";
 
 const SHOWN_OUTPUT_CHARACTERS = 500;
 
 /** Stops the app by the host's own command. Repeatable, as the command has to be. */
-export async function stopApp(
-  _request: RecoveryStepRequest,
-  services: Services,
-  signal: AbortSignal,
-): Promise<StepAnswer> {
-  await runOnHost("stop", appOf(services).stopCommand, services, signal);
+export async function stopApp(services: Services, signal: AbortSignal): Promise<StepAnswer> {
+  await runOnHost("stop the app", appOf(services).stopCommand, services, signal);
   return { app: "stopped" };
 }
 
 /** Starts the app by the host's own command. */
-export async function startApp(
-  _request: RecoveryStepRequest,
-  services: Services,
-  signal: AbortSignal,
-): Promise<StepAnswer> {
-  await runOnHost("start", appOf(services).startCommand, services, signal);
+export async function startApp(services: Services, signal: AbortSignal): Promise<StepAnswer> {
+  await runOnHost("start the app", appOf(services).startCommand, services, signal);
   return { app: "started" };
 }
 
@@ -31,8 +23,9 @@ export function appOf({ estate }: Services): EstateApp {
   return estate.app;
 }
 
-async function runOnHost(
-  what: "stop" | "start",
+/** Runs a command of the configuration. Throws `SourceError` COMMAND_FAILED. */
+export async function runOnHost(
+  what: "stop the app" | "start the app" | "start the services",
   command: string,
   services: Services,
   signal: AbortSignal,
@@ -42,7 +35,7 @@ async function runOnHost(
   if (exitCode === 0) return;
   throw new SourceError(
     "COMMAND_FAILED",
-    `The host's command to ${what} the app ended with ${exitCode}, expected 0: ${(stderr || stdout).slice(-SHOWN_OUTPUT_CHARACTERS).trim()}. Run it on the host, correct it, and resume.`,
+    `The host's command to ${what} ended with ${exitCode}, expected 0: ${(stderr || stdout).slice(-SHOWN_OUTPUT_CHARACTERS).trim()}. Run it on the host, correct it, and resume.`,
     { facts: { command, exitCode } },
   );
 }

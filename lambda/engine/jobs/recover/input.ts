@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Estate } from "../../model/estate.ts";
 import { describeIssues, inputRefusal } from "../../model/input-faults.ts";
 import { type NamedMoment, parseMoment } from "../../model/position.ts";
-import { recoverInputSchema } from "../../model/requests.ts";
+import { recoverInputSchema } from "../../model/recovery.ts";
 
 type Authored = z.infer<typeof recoverInputSchema>;
 type Mode = Authored["mode"];
@@ -11,7 +11,7 @@ type Mode = Authored["mode"];
 export type Rules = Pick<Authored, "safetyBackup" | "space">;
 
 /** What is restored, and to where. */
-type Asked = Pick<Authored, "scope" | "target" | "guard">;
+type Asked = Pick<Authored, "scope" | "target" | "guard" | "host">;
 
 export type RecoverInput =
   | {
@@ -33,7 +33,7 @@ const REFUSAL = {
   advice: "Correct the input and start again; {} plans the newest verified backup.",
 };
 /** A resumed run keeps them all. */
-const KEPT = ["source", "backupId", "moment", "scope", "target", "guard"] as const;
+const KEPT = ["source", "backupId", "moment", "scope", "target", "guard", "host"] as const;
 
 /** What the operator asked for. Throws `RefusedError` INPUT_INVALID, one text that lists every fault. */
 export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
@@ -60,7 +60,7 @@ export function parseRecoverInput(raw: unknown, estate: Estate): RecoverInput {
     ...(moment !== undefined && { moment }),
     mode,
     reason,
-    asked: pick(said, ["scope", "target", "guard"]),
+    asked: pick(said, ["scope", "target", "guard", "host"]),
     rules,
   };
 }

@@ -1,7 +1,7 @@
 import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog.ts";
 import { formatBytes } from "../../model/format.ts";
 import type { Manifest } from "../../model/manifest.ts";
-import type { RecoveryPlan } from "../../model/requests.ts";
+import type { RecoveryPlan } from "../../model/recovery.ts";
 import { type Services, workersOf } from "../services.ts";
 import type { BetterBackup } from "./better-backup.ts";
 import type { Reached } from "./chain.ts";
@@ -11,6 +11,7 @@ import { listChanges, type NameChanges, requireGuard } from "./name-changes.ts";
 import { type Placement, placeRestore } from "./placement.ts";
 import { describePlan } from "./plan-text.ts";
 import { judgePreflight, type Load, requirePreflight } from "./preflight.ts";
+import { placeNameOf } from "./run-host.ts";
 import { RECOVERY_STEPS, type RunPlan, readDone } from "./run-state.ts";
 import { readSafetyDone, safetyBackupOf } from "./safety-backup.ts";
 import { type Look, lookAtTarget } from "./target.ts";
@@ -90,7 +91,11 @@ async function gatherFacts(
   const { estate } = services;
   const { source } = manifest;
   const expectedSeconds = await expectSeconds(backup, services, signal);
-  const setAside = await readSafetyDone({ runId, executionArn, target: placement.target }, services, signal);
+  const setAside = await readSafetyDone(
+    { runId, executionArn, target: placeNameOf(placement.target, run.purpose) },
+    services,
+    signal,
+  );
   const safety = safetyBackupOf(setAside);
   const approved = await isStillApproved(chosen, services, signal);
   return {
@@ -107,7 +112,7 @@ async function gatherFacts(
     plainBytes: sumOf([manifest, ...reached.slices], "plainBytes"),
     storedBytes: sumOf([manifest, ...reached.slices], "storedBytes"),
     ...(expectedSeconds !== undefined && { expectedSeconds }),
-    hasApp: estate.app !== undefined && placement.stopsApp,
+    hasApp: estate.app !== undefined && placement.stopsApp && !isTakenByApp(manifest, services),
     ...(run.scope && { scope: run.scope }),
     ...(run.target !== undefined && { target: run.target }),
     guard: placement.guard,
@@ -120,9 +125,18 @@ async function gatherFacts(
   };
 }
 
+/** It is the running app that takes these data back. */
+function isTakenByApp({ kind }: Manifest, { sourceOf }: Services): boolean {
+  return sourceOf(kind).needs.stage === "application";
+}
+
 /** What somebody agreed to does not hold for ever, nor for a plan that may do more. */
-async function isStillApproved(
-  { runId, run, rules }: Chosen,
+export async function isStillApproved(
+  {
+    runId,
+    run,
+    rules,
+  }: Pick<Chosen, "runId" | "rules"> & { readonly run: Pick<RunPlan, "safetyBackup" | "space"> },
   services: Services,
   signal: AbortSignal,
 ): Promise<boolean> {

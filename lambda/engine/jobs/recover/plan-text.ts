@@ -2,7 +2,7 @@ import type { Standing } from "../../model/catalog.ts";
 import { formatBytes, formatDuration } from "../../model/format.ts";
 import type { Manifest, Position } from "../../model/manifest.ts";
 import { compareLogTimes, logTimeOf } from "../../model/position.ts";
-import type { RecoveryPlan } from "../../model/requests.ts";
+import type { RecoveryPlan } from "../../model/recovery.ts";
 import { type BetterBackup, describeShrinkage } from "./better-backup.ts";
 import { describeCommand, type Reached } from "./chain.ts";
 import { describeChanges, type NameChanges } from "./name-changes.ts";

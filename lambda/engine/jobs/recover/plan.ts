@@ -3,7 +3,7 @@ import { FULL_CADENCES } from "../../model/cadence.ts";
 import { type Backup, judgeBackup, type Standing } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
-import type { planRequestSchema, RecoveryPlan } from "../../model/requests.ts";
+import type { planRequestSchema, RecoveryPlan } from "../../model/recovery.ts";
 import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
 import { claimSource } from "../claims.ts";
 import { runIdOf, type Services } from "../services.ts";
@@ -11,6 +11,7 @@ import { findBetterBackup, refuseShrunken } from "./better-backup.ts";
 import { chooseChain, readReached } from "./chain.ts";
 import { parseRecoverInput, type RecoverInput } from "./input.ts";
 import { makePlan } from "./make-plan.ts";
+import { servicesOn } from "./run-host.ts";
 import { type RunPlan, readRunPlan } from "./run-state.ts";
 
 type PlanRequest = z.infer<typeof planRequestSchema>;
@@ -39,7 +40,7 @@ export async function plan(
   const { mode, rules } = input;
   const made = await makePlan(
     { runId, executionArn, mode, run: decided, rules, backup, reached, better },
-    services,
+    await servicesOn(decided, services, signal),
     signal,
   );
   if (mode === "execute") {

@@ -7,13 +7,7 @@ import { planLifetimes } from "../../model/retention.ts";
 import { readManifest } from "../artifacts.ts";
 import { releaseSource } from "../claims.ts";
 import { policyOf, runIdOf, type Services } from "../services.ts";
-import {
-  type DoneRecord,
-  doneRecordSchema,
-  RECOVERY_STEPS,
-  type RecoveryStep,
-  readRunPlan,
-} from "./run-state.ts";
+import { type DoneRecord, RECOVERY_STEPS, readRunPlan, readSteps, type StepsOfRun } from "./run-state.ts";
 import { safetyBackupOf } from "./safety-backup.ts";
 import type { RecoveryStepRequest } from "./step.ts";
 
@@ -69,22 +63,10 @@ export async function report(
   };
 }
 
-type Steps = Readonly<Partial<Record<RecoveryStep, DoneRecord>>>;
-
-/** Voided ones, too: a comparison that differed is told by its record. */
-async function readSteps(runId: string, services: Services, signal: AbortSignal): Promise<Steps> {
-  const found: Partial<Record<RecoveryStep, DoneRecord>> = {};
-  for (const step of RECOVERY_STEPS) {
-    const stored = await services.state.read(keys.step(runId, step), signal);
-    if (stored) found[step] = doneRecordSchema.parse(stored.value);
-  }
-  return found;
-}
-
 async function writeRecord(
   request: RecoveryStepRequest,
   key: string,
-  done: Steps,
+  done: StepsOfRun,
   services: Services,
   signal: AbortSignal,
 ): Promise<RecoveryRecord> {
@@ -99,7 +81,6 @@ async function writeRecord(
   const endedAt = services.clock.now().toISOString();
   const approvedBy =
     plan.approvedBy ?? approvalSchema.safeParse(done["ask-approval"]?.answer).data?.approvedBy;
-  const comparison = comparisonSchema.safeParse(done.compare?.answer);
   const record: RecoveryRecord = {
     formatVersion: 1,
     runId: plan.runId,
@@ -114,7 +95,7 @@ async function writeRecord(
     steps: RECOVERY_STEPS.map((step) =>
       describeStep(step, done[step], failure?.step, execution.executionArn),
     ),
-    comparison: comparison.data ?? { ...NOT_COMPARED, differences: [] },
+    comparison: comparisonOf(done),
     reason: run.reason,
     startedBy: run.startedBy,
     executionArn: execution.executionArn,
@@ -130,23 +111,29 @@ async function writeRecord(
   return record;
 }
 
+/** What the comparison found; `not-run` where none was. */
+export function comparisonOf({ compare }: StepsOfRun): RecoveryRecord["comparison"] {
+  const found = comparisonSchema.safeParse(compare?.answer);
+  return found.data ?? { ...NOT_COMPARED, differences: [] };
+}
+
 /** What the restore could not make as it was, such as owners. */
-function notesOf({ restore }: Steps): readonly string[] {
+function notesOf({ restore }: StepsOfRun): readonly string[] {
   return restoredSchema.safeParse(restore?.answer).data?.notes ?? [];
 }
 
-function withSafety(done: Steps): Pick<RecoveryRecord, "safetyBackup"> {
+function withSafety(done: StepsOfRun): Pick<RecoveryRecord, "safetyBackup"> {
   const safetyBackup = safetyBackupOf(done["safety-backup"]);
   return safetyBackup ? { safetyBackup } : {};
 }
 
 /** The moment at which users could work again: the health check, or the comparison where no app was stopped. */
-function recoveredAt(done: Steps): string | undefined {
+function recoveredAt(done: StepsOfRun): string | undefined {
   return (done.health ?? done.compare)?.endedAt;
 }
 
-function describeStep(
-  name: RecoveryStep,
+export function describeStep(
+  name: string,
   done: DoneRecord | undefined,
   failedStep: string | undefined,
   executionArn: string,
@@ -157,7 +144,7 @@ function describeStep(
   return { name, seconds, outcome: done.executionArn === executionArn ? "done" : "skipped" };
 }
 
-function appState(done: Steps, { estate }: Services): AppState {
+function appState(done: StepsOfRun, { estate }: Services): AppState {
   if (!estate.app) return "none";
   const stopped = done["stop-app"]?.endedAt ?? "";
   const started = done["start-app"]?.endedAt ?? "";
@@ -178,6 +165,6 @@ function describe(record: RecoveryRecord, app: AppState): string {
   return `${record.backup.source} ${end}. App: ${app}.${before}`;
 }
 
-function secondsBetween(from: string, to: string): number {
+export function secondsBetween(from: string, to: string): number {
   return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }

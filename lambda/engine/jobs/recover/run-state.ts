@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { keys } from "../../model/keys.ts";
 import { positionSchema } from "../../model/manifest.ts";
+import { newHostSchema } from "../../model/new-host.ts";
 import { backupRefSchema } from "../../model/requests.ts";
 import { restoreScopeSchema } from "../../model/scope.ts";
 import { CLAIM_ATTEMPTS_LIMIT, contended } from "../claims.ts";
@@ -33,6 +34,12 @@ const runPlanSchema = z.strictObject({
   guard: z.enum(["refuse-non-empty", "replace"]).optional(),
   safetyBackup: z.literal("skip").optional(),
   space: z.literal("ignore").optional(),
+  /** The machine that takes the host's place. */
+  host: newHostSchema.optional(),
+  /** The complete recovery that it is a part of. */
+  partOf: z.string().optional(),
+  /** Nothing of the estate itself is touched: everything happens on a throw-away host. */
+  purpose: z.literal("drill").optional(),
 });
 export type RunPlan = z.infer<typeof runPlanSchema>;
 
@@ -53,6 +60,18 @@ export async function readRunPlan(
 ): Promise<RunPlan | undefined> {
   const found = await services.state.read(keys.step(runId, "plan"), signal);
   return found && runPlanSchema.parse(found.value);
+}
+
+export type StepsOfRun = Readonly<Partial<Record<RecoveryStep, DoneRecord>>>;
+
+/** Every step of a run that has a record; voided ones, too: a comparison that differed is told by its record. */
+export async function readSteps(runId: string, services: Services, signal: AbortSignal): Promise<StepsOfRun> {
+  const found: Partial<Record<RecoveryStep, DoneRecord>> = {};
+  for (const step of RECOVERY_STEPS) {
+    const stored = await services.state.read(keys.step(runId, step), signal);
+    if (stored) found[step] = doneRecordSchema.parse(stored.value);
+  }
+  return found;
 }
 
 /** Undefined when the step was never done, or was voided. */
@@ -76,7 +95,12 @@ export async function noteOverwriting(
   services: Services,
   signal: AbortSignal,
 ): Promise<void> {
-  await put(keys.overwriting(target), { runId, at: services.clock.now().toISOString() }, services, signal);
+  await putState(
+    keys.overwriting(target),
+    { runId, at: services.clock.now().toISOString() },
+    services,
+    signal,
+  );
 }
 
 /** Whether what is in the target now may be the half of what this run restores: no other run began after it. */
@@ -98,10 +122,16 @@ export async function writeDone(
   services: Services,
   signal: AbortSignal,
 ): Promise<void> {
-  await put(keys.step(runId, step), record, services, signal);
+  await putState(keys.step(runId, step), record, services, signal);
 }
 
-async function put(key: string, value: unknown, services: Services, signal: AbortSignal): Promise<void> {
+/** Writes over whatever is there, also when others write. */
+export async function putState(
+  key: string,
+  value: unknown,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
   for (let attempt = 0; attempt < CLAIM_ATTEMPTS_LIMIT; attempt++) {
     const found = await services.state.read(key, signal);
     const written = found

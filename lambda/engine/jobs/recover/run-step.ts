@@ -6,7 +6,15 @@ import { checkChosenBackup, compareRestored, restoreBackup } from "./data-steps.
 import { askHealth } from "./health.ts";
 import { startApp, stopApp } from "./host-steps.ts";
 import { report } from "./report.ts";
-import { type DoneRecord, type RecoveryStep, readDone, voidDone, writeDone } from "./run-state.ts";
+import { placeNameOf, servicesOn } from "./run-host.ts";
+import {
+  type DoneRecord,
+  type RecoveryStep,
+  readDone,
+  readRunPlan,
+  voidDone,
+  writeDone,
+} from "./run-state.ts";
 import type { RecoveryStepRequest, StepAnswer } from "./step.ts";
 
 type Step = (request: RecoveryStepRequest, services: Services, signal: AbortSignal) => Promise<StepAnswer>;
@@ -17,13 +25,19 @@ interface StepKind {
   readonly onResume: "answer-again" | "do-again";
 }
 
+/** What is done of the app is the same whatever is restored. */
+const onHost =
+  (act: (services: Services, signal: AbortSignal) => Promise<StepAnswer>): Step =>
+  (_request, services, signal) =>
+    act(services, signal);
+
 const STEPS: Readonly<Record<Exclude<RecoveryStep, "ask-approval" | "safety-backup">, StepKind>> = {
   "check-backup": { run: checkChosenBackup, onResume: "answer-again" },
-  "stop-app": { run: stopApp, onResume: "do-again" },
+  "stop-app": { run: onHost(stopApp), onResume: "do-again" },
   restore: { run: restoreBackup, onResume: "answer-again" },
   compare: { run: compareRestored, onResume: "answer-again" },
-  "start-app": { run: startApp, onResume: "do-again" },
-  health: { run: askHealth, onResume: "do-again" },
+  "start-app": { run: onHost(startApp), onResume: "do-again" },
+  health: { run: onHost(askHealth), onResume: "do-again" },
 };
 
 const approvalSchema = z.looseObject({ approval: z.string().optional() });
@@ -45,11 +59,12 @@ export async function runRecoveryStep(
     services.log.info("A step was done before", { runId, step });
     return done.answer;
   }
-  await requireClaim(source, request.execution.executionArn, services, signal);
+  const run = await readRunPlan(runId, services, signal);
+  await requireClaim(placeNameOf(source, run?.purpose), request.execution.executionArn, services, signal);
   if (step === "check-backup") await noteApproval(request, services, signal);
   const startedAt = services.clock.now();
   try {
-    const answer = await STEPS[step].run(request, services, signal);
+    const answer = await STEPS[step].run(request, await servicesOn(run, services, signal), signal);
     await writeDone(runId, step, doneRecord(request, startedAt, answer, services), services, signal);
     return answer;
   } catch (error) {

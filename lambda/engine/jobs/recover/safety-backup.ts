@@ -3,11 +3,8 @@ import { CADENCES, type Cadence } from "../../model/cadence.ts";
 import { RefusedError } from "../../model/errors.ts";
 import type { Estate } from "../../model/estate.ts";
 import { makeId } from "../../model/ids.ts";
-import {
-  backupRefSchema,
-  type SafetyBackupAnswer,
-  type safetyBackupRequestSchema,
-} from "../../model/requests.ts";
+import type { SafetyBackupAnswer, safetyBackupRequestSchema } from "../../model/recovery.ts";
+import { backupRefSchema } from "../../model/requests.ts";
 import { type DumpScope, holdsUsers, selectorOf } from "../../model/scope.ts";
 import type { SourceFacts } from "../../sources/source.ts";
 import { requireClaim } from "../claims.ts";
@@ -15,6 +12,7 @@ import { dump } from "../dump.ts";
 import { openSource } from "../open-source.ts";
 import { trackProgress } from "../progress.ts";
 import { runIdOf, type Services } from "../services.ts";
+import { placeNameOf, servicesOn } from "./run-host.ts";
 import { type DoneRecord, mayHaveOverwritten, readDone, writeDone } from "./run-state.ts";
 import { readWork } from "./run-work.ts";
 import { safetyScopeOf, withoutIdle } from "./safety-scope.ts";
@@ -34,18 +32,20 @@ export async function makeSafetyBackup(
 ): Promise<SafetyBackupAnswer> {
   const { plan, execution } = request;
   const { runId, source } = plan;
-  const { placement } = await readWork({ plan }, services, signal);
-  const run = { runId, target: placement.target, executionArn: execution.executionArn };
+  const { placement, run: decided } = await readWork({ plan }, services, signal);
+  const target = placeNameOf(placement.target, decided.purpose);
+  const run = { runId, target, executionArn: execution.executionArn };
   const done = await readSafetyDone(run, services, signal);
   if (done) return done.answer as SafetyBackupAnswer;
-  await requireClaim(source, execution.executionArn, services, signal);
+  await requireClaim(placeNameOf(source, decided.purpose), execution.executionArn, services, signal);
+  const onHost = await servicesOn(decided, services, signal);
   const startedAt = services.clock.now().toISOString();
   const scope = await findScope(request, services, signal);
-  const { empty, namespaces } = await ask(source, services, signal);
+  const { empty, namespaces } = await ask(source, onHost, signal);
   const isEmpty = scope && namespaces && !holdsUsers(scope) ? !namespaces.some(selectorOf(scope)) : empty;
   const answer = isEmpty
     ? ({ outcome: "empty" } as const)
-    : await dumpForSafety(request, { scope, namespaces }, startedAt, services, signal);
+    : await dumpForSafety(request, { scope, namespaces }, startedAt, onHost, signal);
   const endedAt = services.clock.now().toISOString();
   const record = { state: "done", executionArn: execution.executionArn, startedAt, endedAt } as const;
   await writeDone(runId, "safety-backup", { ...record, answer: { ...answer } }, services, signal);

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { recoveryStepRequestSchema } from "../../model/requests.ts";
+import type { recoveryStepRequestSchema } from "../../model/recovery.ts";
 
 export type RecoveryStepRequest = z.infer<typeof recoveryStepRequestSchema>;
 

@@ -1,0 +1,22 @@
+/** The state machines of an estate; each is deployed as `<estate>-<name>`. Never renamed: they are deployed. */
+export const MACHINE_NAMES = [
+  "backup",
+  "recover",
+  "complete-disaster-recovery",
+  "disaster-drill",
+  "drill",
+  "pre-deploy-backup",
+  "thaw-archive",
+  "approve",
+  "escalate",
+] as const;
+export type MachineName = (typeof MACHINE_NAMES)[number];
+
+/** Those that overwrite the live sources: what they claim is not sliced meanwhile, and a failed one can be resumed. */
+const RECOVERING: readonly MachineName[] = ["recover", "complete-disaster-recovery"];
+
+/** `arn`: of a machine or of an execution. */
+export function isRecovery(arn: string): boolean {
+  const [, , , , , , machine = ""] = arn.split(":");
+  return RECOVERING.some((name) => machine.endsWith(`-${name}`));
+}

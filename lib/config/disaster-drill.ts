@@ -1,0 +1,45 @@
+import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { authoredDisasterDrillSchema, authoredEstateSchema } from "./authoring.ts";
+import { type Fault, show } from "./fault.ts";
+
+/** After the daily backups and their drills. */
+const DRILL_AT = "05:00";
+const DRILL_ON_DAY = 15;
+
+/** The throw-away host and its schedule; what the schema refuses is left out. Never the estate's own host. */
+export function resolveDisasterDrill(
+  raw: unknown,
+  rawHost: unknown,
+): { disasterDrill?: Estate["disasterDrill"]; faults: readonly Fault[] } {
+  const authored = authoredDisasterDrillSchema.safeParse(raw);
+  const own = authoredEstateSchema.shape.host.safeParse(rawHost);
+  if (!authored.success || !own.success) return { faults: [] };
+  const { host, on, at } = authored.data;
+  const drillHost = { ...host, port: host.port ?? 22, user: host.user ?? own.data.user };
+  const faults = [
+    ...(sameAddress(drillHost, own.data) ? [ownHost("address", show(host.address))] : []),
+    ...(host.hostKey === own.data.hostKey ? [ownHost("hostKey", "the key of the estate's own host")] : []),
+  ];
+  if (faults.length > 0) return { faults };
+  const schedule = { at: at ?? DRILL_AT, onDayOfMonth: on ?? DRILL_ON_DAY };
+  return { disasterDrill: { host: drillHost, schedule }, faults };
+}
+
+interface Address {
+  readonly address: string;
+  readonly port?: number | undefined;
+}
+
+function sameAddress(left: Address, right: Address): boolean {
+  return left.address === right.address && (left.port ?? 22) === (right.port ?? 22);
+}
+
+/** Whatever stands on that host is overwritten without a question, once a month. */
+function ownHost(field: "address" | "hostKey", got: string): Fault {
+  return {
+    path: ["disasterDrill", "host", field],
+    got,
+    expected: "another machine than `host`: a drill overwrites everything on it",
+    remedy: "Name a throw-away machine, with an address and a host key of its own.",
+  };
+}

@@ -1,0 +1,260 @@
+import { describe, expect, it } from "vitest";
+import { approve } from "../../../lambda/engine/jobs/recover/approve.ts";
+import { askApproval } from "../../../lambda/engine/jobs/recover/ask-approval.ts";
+import {
+  AGAIN,
+  act,
+  backUpAll,
+  completeWorld,
+  DRILL_HOST,
+  LOST,
+  NEW_HOST,
+  ofSource,
+  plannedAll,
+  reached,
+  readCompleteRecord,
+  recoverAll,
+  reported,
+  SOURCES,
+} from "../../support/complete-world.ts";
+import { executionArn, NEVER } from "../../support/job-world.ts";
+
+const contentsAt = (world: Awaited<ReturnType<typeof completeWorld>>, address: string) =>
+  Object.fromEntries(SOURCES.map((source) => [source, [...world.at(address, source).namespaces]]));
+
+async function backedUp(estate = {}) {
+  const world = await completeWorld(estate);
+  const setId = await backUpAll(world, "backup-1");
+  return { world, setId, before: contentsAt(world, "own") };
+}
+
+describe("the plan of a complete recovery", () => {
+  it("takes the newest set that holds every source, in the order in which they need each other", async () => {
+    const { world } = await backedUp();
+    world.clock.advance(3_600_000);
+    const newest = await backUpAll(world, "backup-2");
+    const plan = await plannedAll(world, {});
+    expect(plan).toMatchObject({ mode: "plan", runId: "lost-1", setId: newest, hasApp: true });
+    expect(plan.stages.map(({ stage, sources }) => [stage, sources.map(({ source }) => source)])).toEqual([
+      ["configuration", ["settings"]],
+      ["databases", ["journal", "ledger"]],
+      ["application", ["exports"]],
+    ]);
+    expect(plan.execute).toEqual({ setId: newest, mode: "execute" });
+    expect(plan.text).toMatch(/overwrites all data of ledger/);
+  });
+
+  it("passes over a newer set in which a source is missing, and takes it where that is left out", async () => {
+    const { world, setId } = await backedUp();
+    world.clock.advance(3_600_000);
+    world.at("own", "journal").reachable = false;
+    await expect(backUpAll(world, "backup-2")).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect((await plannedAll(world, {})).setId).toBe(setId);
+    const part = await plannedAll(world, { without: ["journal"] });
+    expect(part.sources.map(({ source }) => source)).not.toContain("journal");
+    expect(part.execute).toMatchObject({ without: ["journal"] });
+  });
+
+  it("claims nothing, so that backups go on; execute claims all, and gives back what it took when one is held", async () => {
+    const { world } = await backedUp();
+    await plannedAll(world, {});
+    await backUpAll(world, "backup-2");
+    await plannedAll(world, { mode: "execute" });
+    world.executions.set(LOST.executionArn, "running");
+    await expect(plannedAll(world, { mode: "execute" }, AGAIN)).rejects.toMatchObject({ code: "CLAIM_HELD" });
+    await expect(backUpAll(world, "backup-3")).rejects.toThrow(/skipped-overlap/);
+  });
+
+  it("lists every fault of the input in one text", async () => {
+    const { world, setId } = await backedUp();
+    const faulty = plannedAll(world, {
+      setId,
+      notAfter: "2026-11-23T23:00:00Z",
+      without: [...SOURCES, "nobody"],
+      resume: "x",
+    });
+    await expect(faulty).rejects.toMatchObject({ name: "RefusedError", code: "INPUT_INVALID" });
+    const { message } = (await faulty.catch((error: unknown) => error)) as Error;
+    for (const part of ['without: got "nobody"', "every source", "notAfter:", "resume: a resumed run keeps"])
+      expect(message).toContain(part);
+  });
+
+  it("says of each source what is missing where no set holds them all", async () => {
+    const world = await completeWorld();
+    await expect(plannedAll(world, {})).rejects.toMatchObject({ code: "NO_VERIFIED_BACKUP" });
+  });
+
+  it("refuses to execute the newest set where it may hold the ruins, unless that set is named", async () => {
+    const { world } = await backedUp();
+    world.clock.advance(3_600_000);
+    world.at("own", "ledger").namespaces.clear();
+    const ruins = await backUpAll(world, "backup-2");
+    const planning = plannedAll(world, { mode: "execute" });
+    await expect(planning).rejects.toMatchObject({ code: "BACKUP_SHRUNK" });
+    await expect(planning).rejects.toThrow(/ledger: .* holds much less/);
+    expect(await plannedAll(world, { mode: "execute", setId: ruins })).toMatchObject({ setId: ruins });
+  });
+});
+
+describe("a complete recovery", () => {
+  it("brings everything back on the host, with the app stopped before and started after", async () => {
+    const { world, before } = await backedUp();
+    for (const source of SOURCES) world.at("own", source).namespaces.set("junk", ["written by mistake"]);
+    const plan = await plannedAll(world, { mode: "execute" });
+    await recoverAll(world, plan);
+    expect(contentsAt(world, "own")).toEqual(before);
+    expect(world.commands).toEqual([
+      "own: compose stop app",
+      "own: compose up databases",
+      "own: compose up app",
+    ]);
+    const { recordKey } = await reported(world, plan);
+    const written = await readCompleteRecord(world, recordKey);
+    expect(recordKey).toBe("recoveries/complete/lost-1.json");
+    expect(
+      written.sources.map(({ source, outcome, comparison }) => [source, outcome, comparison.outcome]),
+    ).toEqual(SOURCES.map((source) => [source, "recovered", "identical"]));
+    expect(written.sources[0]?.safetyBackup?.cadence).toBe("manual");
+    expect(written.rpoSeconds).toBeGreaterThan(0);
+    expect(await reported(world, plan)).toMatchObject({ recordKey });
+    await expect(backUpAll(world, "backup-2")).resolves.toBeTruthy();
+  });
+
+  it("goes to the new host with everything, and touches nothing of the lost one", async () => {
+    const { world, before } = await backedUp();
+    const lost = { ...contentsAt(world, "own") };
+    world.silent.set(NEW_HOST.address, 3);
+    const plan = await plannedAll(world, { mode: "execute", host: NEW_HOST });
+    expect(plan.text).toMatch(/Host: .*203\.0\.113\.7:22, in the place of the estate's own/);
+    await recoverAll(world, plan);
+    expect(contentsAt(world, NEW_HOST.address)).toEqual(before);
+    expect(contentsAt(world, "own")).toEqual(lost);
+    expect(world.commands).toEqual(["203.0.113.7: compose up databases", "203.0.113.7: compose up app"]);
+    const { recordKey } = await reported(world, plan);
+    expect(await readCompleteRecord(world, recordKey)).toMatchObject({ host: "203.0.113.7" });
+  });
+
+  it("gives up on a host that never answers, with its last words", async () => {
+    const { world } = await backedUp();
+    world.silent.set("own", Number.POSITIVE_INFINITY);
+    const plan = await plannedAll(world, { mode: "execute" });
+    await expect(reached(world, plan)).rejects.toMatchObject({ code: "UNREACHABLE" });
+  });
+
+  it("takes the new host from the approval, and keeps it", async () => {
+    const { world } = await backedUp({ approval: { recover: true, waitMinutes: 60 } });
+    const plan = await plannedAll(world, { mode: "execute" });
+    expect(plan).toMatchObject({ approval: "required", takesHost: true });
+    const asked = { job: "ask-approval", execution: LOST, plan: { ...plan }, taskToken: "token-1" } as const;
+    await askApproval(asked, world.services, NEVER);
+    const input = { runId: "lost-1", decision: "approve", host: NEW_HOST };
+    const by = { executionArn: executionArn("yes", "demo-approve"), startedAt: LOST.startedAt };
+    await approve({ job: "approve", execution: by, input }, world.services, NEVER);
+    const [told] = world.answers;
+    expect(told).toMatchObject({ kind: "succeed", details: { host: NEW_HOST } });
+    const approved = { approvedBy: by.executionArn, host: NEW_HOST };
+    expect(await reached(world, plan, approved)).toMatchObject({ stopsApp: false });
+    const another = { approvedBy: by.executionArn, host: { ...NEW_HOST, address: "203.0.113.8" } };
+    await expect(reached(world, plan, another)).rejects.toMatchObject({ code: "INPUT_INVALID" });
+    await recoverAll(world, plan);
+    const { recordKey } = await reported(world, plan);
+    expect(await readCompleteRecord(world, recordKey)).toMatchObject({
+      host: "203.0.113.7",
+      approvedBy: by.executionArn,
+    });
+  });
+
+  it("lets an approval name no host where the run has one", async () => {
+    const { world } = await backedUp({ approval: { recover: true, waitMinutes: 60 } });
+    const plan = await plannedAll(world, { mode: "execute", host: NEW_HOST });
+    const asked = { job: "ask-approval", execution: LOST, plan: { ...plan }, taskToken: "token-1" } as const;
+    await askApproval(asked, world.services, NEVER);
+    const by = { executionArn: executionArn("yes", "demo-approve"), startedAt: LOST.startedAt };
+    const input = { runId: "lost-1", decision: "approve", host: DRILL_HOST };
+    await expect(approve({ job: "approve", execution: by, input }, world.services, NEVER)).rejects.toThrow(
+      /takes no other host/,
+    );
+    expect(world.answers).toEqual([]);
+  });
+
+  it("goes on where it ended, with the very same backups and on the same host", async () => {
+    const { world, before } = await backedUp();
+    const plan = await plannedAll(world, { mode: "execute", host: NEW_HOST });
+    await reached(world, plan);
+    for (const source of SOURCES) await ofSource(world, plan, source, "check-backup");
+    for (const job of ["restore", "compare"] as const) await ofSource(world, plan, "settings", job);
+    const failure = { step: "restore", error: "SourceError", cause: "ledger broke" };
+    const { recordKey } = await reported(world, plan, LOST, failure);
+    const first = await readCompleteRecord(world, recordKey);
+    expect(first.sources.map(({ outcome }) => outcome)).toEqual([
+      "recovered",
+      "not-reached",
+      "not-reached",
+      "not-reached",
+    ]);
+    await backUpAll(world, "backup-2");
+    const resumed = await plannedAll(world, { resume: "lost-1", mode: "execute" }, AGAIN);
+    expect(resumed.setId).toBe(plan.setId);
+    expect(resumed.sources.find(({ source }) => source === "settings")?.doneSteps).toEqual(
+      expect.arrayContaining(["check-backup", "restore", "compare"]),
+    );
+    await recoverAll(world, resumed, AGAIN);
+    expect(contentsAt(world, NEW_HOST.address)).toEqual(before);
+    const second = await reported(world, resumed, AGAIN);
+    expect(second.recordKey).toBe("recoveries/complete/lost-1.lost-2.json");
+  });
+
+  it("does nothing on the host once its claims are lost", async () => {
+    const { world } = await backedUp();
+    const plan = await plannedAll(world, { mode: "execute" });
+    world.executions.set(LOST.executionArn, "failed");
+    await plannedAll(world, { mode: "execute" }, AGAIN);
+    await expect(act(world, plan, "stop-app")).rejects.toMatchObject({ code: "CLAIM_LOST" });
+    expect(world.commands).toEqual([]);
+  });
+
+  it("waits until the databases answer, and says which one does not", async () => {
+    const { world } = await backedUp();
+    const plan = await plannedAll(world, { mode: "execute" });
+    world.at("own", "journal").reachable = false;
+    await expect(act(world, plan, "start-services")).rejects.toMatchObject({ code: "UNREACHABLE" });
+    world.at("own", "journal").reachable = true;
+    expect(await act(world, plan, "start-services")).toEqual({ servers: ["ledger", "journal"] });
+  });
+});
+
+describe("a disaster drill", () => {
+  const DRILL = {
+    executionArn: executionArn("drill-1", "demo-disaster-drill"),
+    startedAt: "2026-11-23T23:40:00.000Z",
+  };
+  const disasterDrill = { host: DRILL_HOST, schedule: { at: "05:00", onDayOfMonth: 1 } };
+
+  it("recovers everything on the throw-away host while backups of the estate go on", async () => {
+    const { world, before } = await backedUp({ disasterDrill });
+    const plan = await plannedAll(world, { mode: "execute" }, DRILL, "drill");
+    world.executions.set(DRILL.executionArn, "running");
+    await backUpAll(world, "backup-2");
+    await recoverAll(world, plan, DRILL);
+    expect(contentsAt(world, DRILL_HOST.address)).toEqual(before);
+    expect(world.commands.every((line) => line.startsWith(`${DRILL_HOST.address}:`))).toBe(true);
+    const { recordKey } = await reported(world, plan, DRILL);
+    expect(recordKey).toBe("drills/complete/drill-1.json");
+    expect(await readCompleteRecord(world, recordKey)).toMatchObject({ purpose: "drill" });
+  });
+
+  it("is refused without a throw-away host, and with a host of the input", async () => {
+    const { world } = await backedUp();
+    await expect(plannedAll(world, {}, DRILL, "drill")).rejects.toThrow(/has no throw-away host/);
+    const other = await backedUp({ disasterDrill });
+    await expect(plannedAll(other.world, { host: NEW_HOST }, DRILL, "drill")).rejects.toThrow(/leave it out/);
+  });
+
+  it("cannot be resumed as a recovery, nor a recovery as a drill", async () => {
+    const { world } = await backedUp({ disasterDrill });
+    await plannedAll(world, { mode: "execute" }, DRILL, "drill");
+    await expect(plannedAll(world, { resume: "drill-1", mode: "execute" }, AGAIN)).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+    });
+  });
+});
