@@ -1,4 +1,5 @@
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { isOwnAddress } from "../../lambda/engine/model/new-host.ts";
 import { authoredDisasterDrillSchema, authoredEstateSchema } from "./authoring.ts";
 import { type Fault, show } from "./fault.ts";
 
@@ -10,6 +11,7 @@ const DRILL_ON_DAY = 15;
 export function resolveDisasterDrill(
   raw: unknown,
   rawHost: unknown,
+  app: Estate["app"],
 ): { disasterDrill?: Estate["disasterDrill"]; faults: readonly Fault[] } {
   const authored = authoredDisasterDrillSchema.safeParse(raw);
   const own = authoredEstateSchema.shape.host.safeParse(rawHost);
@@ -19,6 +21,9 @@ export function resolveDisasterDrill(
   const faults = [
     ...(sameAddress(drillHost, own.data) ? [ownHost("address", show(host.address))] : []),
     ...(host.hostKey === own.data.hostKey ? [ownHost("hostKey", "the key of the estate's own host")] : []),
+    ...(app !== undefined && !isOwnAddress(new URL(app.health.url).hostname)
+      ? [livePage(app.health.url)]
+      : []),
   ];
   if (faults.length > 0) return { faults };
   const schedule = { at: at ?? DRILL_AT, onDayOfMonth: on ?? DRILL_ON_DAY };
@@ -32,6 +37,17 @@ interface Address {
 
 function sameAddress(left: Address, right: Address): boolean {
   return left.address === right.address && (left.port ?? 22) === (right.port ?? 22);
+}
+
+/** A drill would ask the live app, and call itself healthy by its answer. */
+function livePage(url: string): Fault {
+  return {
+    path: ["app", "health", "url"],
+    got: show(url),
+    expected:
+      "a page of the host itself, such as http://127.0.0.1:8080/health: a drill asks its own host for it",
+    remedy: "Name the page by 127.0.0.1 or localhost, or leave disasterDrill out.",
+  };
 }
 
 /** Whatever stands on that host is overwritten without a question, once a month. */

@@ -144,7 +144,7 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
   const fromSources = resolveSources(value.sources, kinds);
   const fromTargets = resolveSources(value.targets, kinds, "targets");
   const app = resolveApp(value.app);
-  const drill = resolveDisasterDrill(value.disasterDrill, value.host);
+  const drill = resolveDisasterDrill(value.disasterDrill, value.host, app.app);
   return {
     cadences: fitDefaultSlices(resolved, fullEveryDays),
     fullEveryDays,

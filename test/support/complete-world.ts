@@ -38,6 +38,9 @@ const STAGES: Record<string, RecoveryStage> = {
 };
 export const SOURCES = Object.keys(STAGES);
 
+/** How a source of this world finds out on which host it is. */
+const WHERE = "hostname";
+
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
@@ -57,13 +60,9 @@ export async function completeWorld(estate: Partial<Estate> = {}): Promise<Compl
   const commands: string[] = [];
   const silent = new Map<string, number>();
   const port = await startApp();
-  const addresses = new Map<Host, string>();
   const own = new Map<string, FakeServer>([["127.0.0.1:1", fakeServer()]]);
   const openHost = async (_signal: AbortSignal, instead?: EstateHost) => {
-    const address = instead?.address ?? "own";
-    const host = makeHost(address, port, commands, silent);
-    addresses.set(host, address);
-    return host;
+    return makeHost(instead?.address ?? "own", port, commands, silent);
   };
   const fake = fakeSource(own) as Source;
   const sourceOf = (kind: string): Source => ({
@@ -72,12 +71,10 @@ export async function completeWorld(estate: Partial<Estate> = {}): Promise<Compl
     needs: { ...fake.needs, stage: STAGES[kind] ?? "databases", keepsLog: false },
     open: async (config, context, purpose) => {
       const { server } = config as { server: string };
-      const address = addresses.get(context.host) ?? "drill";
-      return await fake.open(
-        { server: address === "drill" ? server : `${address}/${server}` },
-        context,
-        purpose,
-      );
+      // The server of a drill has an address of its own.
+      if (server.includes(":")) return await fake.open({ server }, context, purpose);
+      const { stdout: address } = await context.host.run(WHERE, NEVER);
+      return await fake.open({ server: `${address}/${server}` }, context, purpose);
     },
   });
   for (const address of ["own", NEW_HOST.address, DRILL_HOST.address])
@@ -96,7 +93,7 @@ export async function completeWorld(estate: Partial<Estate> = {}): Promise<Compl
         startCommand: "compose start app",
         createCommand: "compose up app",
         servicesCommand: "compose up databases",
-        health: { url: "http://app.test/health", expectStatus: 200, timeoutSeconds: 5 },
+        health: { url: "http://127.0.0.1:8080/health", expectStatus: 200, timeoutSeconds: 5 },
       },
       ...estate,
     },
@@ -121,6 +118,7 @@ function makeHost(address: string, port: number, commands: string[], silent: Map
     reach: async () => ({ host: "127.0.0.1", port, [Symbol.asyncDispose]: async () => {} }),
     openProxy: () => Promise.reject(new Error("this test's host has no proxy")),
     run: async (command) => {
+      if (command === WHERE) return { exitCode: 0, stdout: address, stderr: "" };
       commands.push(`${address}: ${command}`);
       return { exitCode: 0, stdout: "", stderr: "" };
     },

@@ -18,3 +18,10 @@ export type NewHost = z.infer<typeof newHostSchema>;
 export function hostOf({ host }: Pick<Estate, "host">, instead: NewHost | undefined): Estate["host"] {
   return { ...host, ...instead };
 }
+
+const OWN = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+/** Whether a name or address, as a host sees it, can only be that host itself. */
+export function isOwnAddress(name: string): boolean {
+  return OWN.test(name);
+}

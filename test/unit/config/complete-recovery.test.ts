@@ -29,6 +29,12 @@ describe("the throw-away host", () => {
     expect(() => parse({ disasterDrill: { host } })).toThrow(fault);
   });
 
+  it("is refused where the app's health is asked for at a name that may be the live app's", () => {
+    const app = { stop: "a", start: "b", health: { url: "https://erp.example.com/health" } };
+    expect(() => parse({ app, disasterDrill: { host: DRILL } })).toThrow(/app\.health\.url/);
+    expect(parse({ app }).app?.health.url).toBe("https://erp.example.com/health");
+  });
+
   it("may be another port of the same address, as containers have", () => {
     const host = { ...DRILL, address: "erp.example.com", port: 2222 };
     expect(parse({ disasterDrill: { host } }).disasterDrill?.host).toMatchObject({ port: 2222 });

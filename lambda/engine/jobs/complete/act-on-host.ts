@@ -8,7 +8,7 @@ import { servicesOn } from "../recover/run-host.ts";
 import type { StepAnswer } from "../recover/step.ts";
 import { askTarget } from "../recover/target.ts";
 import { type Services, sourceConfigOf } from "../services.ts";
-import { requireRun } from "./require-run.ts";
+import { placeOf, requireRun } from "./require-run.ts";
 import { writeStep } from "./run-state.ts";
 
 type Request = z.infer<typeof actOnHostRequestSchema>;
@@ -43,7 +43,7 @@ export async function actOnHost(
   const { executionArn } = request.execution;
   const run = await requireRun(request, services, signal);
   const startedAt = services.clock.now().toISOString();
-  const onHost = await servicesOn({ partOf: runId }, services, signal);
+  const onHost = await servicesOn(placeOf(runId, run), services, signal);
   const answer = await ACTIONS[request.action](run, onHost, signal);
   const endedAt = services.clock.now().toISOString();
   const record = { state: "done", executionArn, startedAt, endedAt, answer } as const;

@@ -4,7 +4,7 @@ import { RefusedError, SourceError, throwIfAborted } from "../../model/errors.ts
 import type { NewHost } from "../../model/new-host.ts";
 import { readNewHost, servicesOn } from "../recover/run-host.ts";
 import type { Services } from "../services.ts";
-import { requireRun } from "./require-run.ts";
+import { placeOf, requireRun } from "./require-run.ts";
 import { noteNewHost, readSteps, writeStep } from "./run-state.ts";
 
 type Request = z.infer<typeof reachHostRequestSchema>;
@@ -33,11 +33,11 @@ export async function reachHost(
 ): Promise<ReachAnswer> {
   const { runId } = request.plan;
   const { executionArn } = request.execution;
-  await requireRun(request, services, signal);
+  const run = await requireRun(request, services, signal);
   const startedAt = services.clock.now().toISOString();
   await noteApproval(request, startedAt, services, signal);
   const host = await readNewHost(runId, services, signal);
-  const attempts = await awaitHost(await servicesOn({ partOf: runId }, services, signal), signal);
+  const attempts = await awaitHost(await servicesOn(placeOf(runId, run), services, signal), signal);
   const done = await readSteps(runId, services, signal);
   const stopsApp = host === undefined || done["start-app"] !== undefined;
   const answer = { stopsApp, attempts };

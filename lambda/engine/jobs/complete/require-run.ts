@@ -35,6 +35,11 @@ export async function requireRecorded(
   );
 }
 
+/** Where the steps of the whole happen, as those of its sources know it. */
+export function placeOf(runId: string, { purpose }: Pick<CompleteRun, "purpose">) {
+  return { partOf: runId, ...(purpose === "drill" && { purpose }) };
+}
+
 /** What the run claims of its sources, in the order in which it claims them. */
 export function placesOf({ sources, purpose }: Pick<CompleteRun, "sources" | "purpose">): string[] {
   return sources.toSorted().map((source) => placeNameOf(source, purpose));

@@ -1,14 +1,15 @@
+import { onlyOwnServers } from "../../host/own-servers.ts";
 import type { CompletePurpose } from "../../model/complete-recovery.ts";
 import { keys } from "../../model/keys.ts";
 import { hostOf, type NewHost, newHostSchema } from "../../model/new-host.ts";
 import type { Services } from "../services.ts";
 import type { RunPlan } from "./run-state.ts";
 
-type Located = Pick<RunPlan, "host" | "partOf">;
+type Located = Pick<RunPlan, "host" | "partOf" | "purpose">;
 
 /**
  * The services as a run has to use them: where it named a machine in the host's place, or the recovery of everything
- * that it is a part of did, every connection goes there.
+ * that it is a part of did, every connection goes there; of a drill nowhere else.
  */
 export async function servicesOn(
   run: Located | undefined,
@@ -18,7 +19,9 @@ export async function servicesOn(
   const instead = run && (await findNewHost(run, services, signal));
   if (instead === undefined) return services;
   const host = hostOf(services.estate, instead);
-  return { ...services, openHost: (until) => services.openHost(until, host) };
+  const openHost = (until: AbortSignal) => services.openHost(until, host);
+  const guarded = async (until: AbortSignal) => onlyOwnServers(await openHost(until));
+  return { ...services, openHost: run?.purpose === "drill" ? guarded : openHost };
 }
 
 async function findNewHost(
