@@ -38,7 +38,11 @@ function readOptions(): Options {
       "print report.json instead of the table; progress goes to stderr (npm --silent run rehearse leaves npm's own lines out)",
       false,
     )
-    .option("--all", "also the other runbooks: a call of people, a thaw of an archive", false)
+    .option(
+      "--all",
+      "also the other runbooks: a call of people, a thaw of an archive, the loss of the whole server",
+      false,
+    )
     .addHelpText(
       "after",
       `\nThe page of results is ${join("rehearsal", "out", "report.html")}. Exit code 0 only if all of it held.`,

@@ -1,5 +1,6 @@
 import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
+import { everythingComesBack, hostIsLost } from "./disaster-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
 import { configurationComesBack, fileComesBack, redisComesBack } from "./other-steps.ts";
 import { partComesBackBeside } from "./part-steps.ts";
@@ -36,4 +37,10 @@ export const coreSteps: readonly Step<World>[] = [
 ];
 
 /** What `--all` adds: the other runbooks, each on the machines that were deployed. */
-export const allSteps: readonly Step<World>[] = [...coreSteps, escalationIsTakenOver, archiveIsThawed];
+export const allSteps: readonly Step<World>[] = [
+  ...coreSteps,
+  escalationIsTakenOver,
+  archiveIsThawed,
+  hostIsLost,
+  everythingComesBack,
+];

@@ -47,3 +47,11 @@ export interface RecoveryRecord {
   steps: { name: string; seconds: number }[];
   comparison: { outcome: string; checkedNamespaces: number };
 }
+
+export interface CompleteRecoveryRecord {
+  setId: string;
+  rtoSeconds: number;
+  rpoSeconds: number;
+  sources: { source: string; outcome: string; comparison: { outcome: string } }[];
+  steps: { name: string; seconds: number }[];
+}

@@ -20,25 +20,36 @@ export interface SshServer {
   /** The private key that may log in, in OpenSSH's format, and the file that holds it. */
   readonly privateKey: string;
   readonly privateKeyFile: string;
+  /** The public one of it. */
+  readonly authorizedKey: string;
   readonly stop: Child["stop"];
 }
 
-/** Starts sshd on a free high port, with forwarding and SFTP; `folder` must be there. */
-export async function startSshServer(folder: string, signal: AbortSignal): Promise<SshServer> {
-  const keys = await makeKeys(folder);
+/**
+ * Starts sshd on a free high port, with forwarding and SFTP; `folder` must be there. `authorizedKey`: the key that may log
+ * in, in the place of a new one.
+ */
+export async function startSshServer(
+  folder: string,
+  signal: AbortSignal,
+  authorizedKey?: string,
+): Promise<SshServer> {
+  const keys = await makeKeys(folder, authorizedKey);
   const port = await findFreePort();
   const { stop } = await startSshd(folder, port, signal);
   return { port, user: userInfo().username, ...keys, privateKeyFile: join(folder, "login_key"), stop };
 }
 
-async function makeKeys(folder: string): Promise<{ hostKey: string; privateKey: string }> {
+async function makeKeys(folder: string, named: string | undefined) {
   for (const name of ["host_key", "login_key"])
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder, name)]);
-  await writeFile(join(folder, "authorized_keys"), await readFile(join(folder, "login_key.pub")));
+  const authorizedKey = named ?? (await readFile(join(folder, "login_key.pub"), "utf8"));
+  await writeFile(join(folder, "authorized_keys"), authorizedKey);
   const hostKey = await readFile(join(folder, "host_key.pub"), "utf8");
   return {
     hostKey: hostKey.trim().split(" ").slice(0, 2).join(" "),
     privateKey: await readFile(join(folder, "login_key"), "utf8"),
+    authorizedKey,
   };
 }
 

@@ -1,62 +1,94 @@
-import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MongoClient } from "mongodb";
 import { type RehearsalHost, startHost } from "../host/host.ts";
-import { type Mongod, startMongod } from "../servers/mongod.ts";
-import { runMongoshScript } from "../servers/mongosh.ts";
-import { type Others, startOthers } from "./others.ts";
+import { type ServiceEngine, startServiceEngine } from "../host/services.ts";
+import { type SshServer, startSshServer } from "../servers/sshd.ts";
+import { type Accounts, type Databases, makeAccounts, startDatabases } from "./databases.ts";
+import { fillOthers, type Others } from "./others.ts";
 
 /** A small company's server: MongoDB as a one-node replica set with access control, Redis, uploads, sshd, and an app. */
-export interface Company extends RehearsalHost, Others {
-  readonly mongod: Mongod;
-  /** As whom backups, recoveries and replays log in: made by the script that `docs/host.md` tells to run. */
-  readonly databaseUsers: Readonly<Record<"dump" | "restore" | "replay", DatabaseUser>>;
+export interface Company extends RehearsalHost, Others, Databases, Pick<Accounts, "databaseUsers"> {
+  /** The host's own command that starts the databases. */
+  readonly servicesCommand: string;
+  /** The server is gone: every process of it killed, every folder of it deleted. */
+  lose(): Promise<void>;
+  /** A new machine in its place, on another port and with another host key, that lets in the same login; nothing else is there. */
+  replace(): Promise<SshServer>;
 }
-
-interface DatabaseUser {
-  readonly name: string;
-  readonly password: string;
-}
-
-const USERS_SCRIPT = join(import.meta.dirname, "../../examples/mongodb-users.js");
 
 /** Starts all of it; passwords are random and live as long as the rehearsal. */
 export async function startCompany(folder: string, signal: AbortSignal): Promise<Company> {
-  const owner = { name: "owner", password: makePassword(), roles: ["root"] };
-  const mongod = await startMongod({
-    folder: join(folder, "mongod"),
-    replicaSet: "rs0",
-    auth: { users: [owner] },
+  const accounts = makeAccounts();
+  const disk = join(folder, "disk");
+  let databases = await startDatabases(disk, accounts, signal);
+  let lost = false;
+  const engine = await startServiceEngine(
+    join(folder, "engine"),
+    async () => {
+      if (!lost) return;
+      databases = await startDatabases(disk, accounts, signal, databases);
+      lost = false;
+    },
     signal,
-  });
-  const databaseUsers = {
-    dump: { name: "estate-dump", password: makePassword() },
-    restore: { name: "estate-restore", password: makePassword() },
-    replay: { name: "estate-replay", password: makePassword() },
+  );
+  const folders = { uploadsFolder: join(disk, "uploads"), settingsFolder: join(disk, "settings") };
+  const { redisPassword, databaseUsers } = accounts;
+  await fillOthers({ ...folders, redis: databases.redis, redisPassword });
+  const app = { mongodbUri: databases.mongod.uri, database: "erp", collection: "invoices" };
+  const { settingsFolder } = folders;
+  const host = await startHost({ folder: join(folder, "host"), settingsFolder, app, signal });
+  const ends = endsOf({ host, engine, signal, folder, disk });
+  return {
+    ...host,
+    ...folders,
+    ...{ redisPassword, databaseUsers, servicesCommand: engine.command },
+    get mongod() {
+      return databases.mongod;
+    },
+    get redis() {
+      return databases.redis;
+    },
+    lose: async () => {
+      lost = true;
+      await ends.lose(databases);
+    },
+    replace: ends.replace,
+    stop: () => ends.stop(databases),
+    [Symbol.asyncDispose]: () => ends.stop(databases),
   };
-  await createUsers(mongod.uri, Object.values(databaseUsers));
-  const others = await startOthers(folder, signal);
-  const app = { mongodbUri: mongod.uri, database: "erp", collection: "invoices" };
-  const host = await startHost({ folder: join(folder, "host"), app, signal });
-  const stop = async () => {
-    await host.stop();
-    await others.redis.stop();
-    await mongod.stop();
-  };
-  return { ...host, ...others, mongod, databaseUsers, stop, [Symbol.asyncDispose]: stop };
 }
 
-function makePassword(): string {
-  return randomBytes(18).toString("base64url");
+interface Parts {
+  readonly host: RehearsalHost;
+  readonly engine: ServiceEngine;
+  readonly signal: AbortSignal;
+  readonly folder: string;
+  readonly disk: string;
 }
 
-async function createUsers(uri: string, users: readonly DatabaseUser[]): Promise<void> {
-  await using client = new MongoClient(uri);
-  await runMongoshScript(client, USERS_SCRIPT, (asked) => {
-    const found = users.find(({ name }) => name === asked);
-    if (found === undefined) throw new Error(`The script of the users asks for the password of "${asked}".`);
-    return found.password;
-  });
+function endsOf({ host, engine, signal, folder, disk }: Parts) {
+  let machine: SshServer | undefined;
+  return {
+    lose: async ({ mongod, redis }: Databases) => {
+      await host.die();
+      await redis.kill();
+      await mongod.kill();
+      await rm(disk, { recursive: true, force: true, maxRetries: 5 });
+    },
+    replace: async () => {
+      const place = join(folder, "new-host");
+      await mkdir(place, { recursive: true, mode: 0o700 });
+      machine = await startSshServer(place, signal, host.authorizedKey);
+      return machine;
+    },
+    stop: async ({ mongod, redis }: Databases) => {
+      await engine.stop();
+      await host.stop().catch(() => undefined);
+      await machine?.stop();
+      await redis.stop();
+      await mongod.stop();
+    },
+  };
 }
 
 /** The source `mongodb` of `estate.yaml`, and the secrets that it names. */

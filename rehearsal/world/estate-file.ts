@@ -43,6 +43,7 @@ export async function writeEstateFile(path: string, company: Company, now: Date)
     app: {
       stop: company.stopCommand,
       start: company.startCommand,
+      services: company.servicesCommand,
       health: { url: company.healthUrl, body: '"status":"ok"' },
     },
     sources: sourcesOf(company),

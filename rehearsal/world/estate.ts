@@ -1,6 +1,6 @@
 import type { Deployment } from "../aws/deploy.ts";
 
-type MachineName = "backup" | "recover" | "escalate" | "thaw-archive";
+type MachineName = "backup" | "recover" | "complete-disaster-recovery" | "escalate" | "thaw-archive";
 
 /** What the deployed stacks say of themselves, by their outputs. */
 export interface DeployedEstate {
@@ -31,6 +31,7 @@ export function readEstate({ stacks }: Deployment): DeployedEstate {
     machines: {
       backup: need("BackupMachineArn"),
       recover: need("RecoverMachineArn"),
+      "complete-disaster-recovery": need("CompleteDisasterRecoveryMachineArn"),
       escalate: need("EscalateMachineArn"),
       "thaw-archive": need("ThawArchiveMachineArn"),
     },

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type RedisServer, startRedis } from "../servers/redis.ts";
+import type { RedisServer } from "../servers/redis.ts";
 
 const SESSIONS = 2_000;
 const INVOICES = 40;
@@ -18,22 +18,11 @@ export interface Others {
   readonly settingsFolder: string;
 }
 
-/** Starts them, with some of everything in them. */
-export async function startOthers(folder: string, signal: AbortSignal): Promise<Others> {
-  const redisPassword = randomBytes(18).toString("base64url");
-  const redis = await startRedis({
-    folder: join(folder, "redis"),
-    // DEBUG DIGEST is the oracle: what the server itself says of all of its keys.
-    extraArguments: ["--requirepass", redisPassword, "--enable-debug-command", "local"],
-    signal,
-  });
-  const uploadsFolder = join(folder, "uploads");
-  const settingsFolder = join(folder, "settings");
-  const others = { redis, redisPassword, uploadsFolder, settingsFolder };
+/** Puts some of everything into them. */
+export async function fillOthers(others: Others): Promise<void> {
   await fillRedis(others);
-  await fillUploads(uploadsFolder);
+  await fillUploads(others.uploadsFolder);
   await fillSettings(others);
-  return others;
 }
 
 /** One command of Redis, by its own command line. */

@@ -36,6 +36,8 @@ export interface WorldParts {
   firstSet: readonly ManifestRecord[];
   stillDigests: Readonly<Record<string, string>>;
   lostAt: Date;
+  /** What stood when the whole server was lost, and the set that holds it. */
+  lostState: { readonly setId: string; readonly state: object };
   recovery: RecoveryRecord;
 }
 

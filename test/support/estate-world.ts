@@ -82,7 +82,7 @@ export async function startEstateWorld(): Promise<EstateWorld> {
   ]);
   const mongo = new MongoClient(company.mongod.uri);
   stack.defer(() => mongo.close());
-  const mongod = stack.use(switchOf(company, join(folder, "mongod"), signal));
+  const mongod = stack.use(switchOf(company, join(folder, "disk", "mongod"), signal));
   const clients = makeClients(aws, REGIONS.replica);
   const [deployment] = await Promise.all([
     deploy(folder, aws, clients, company, sshd, signal),

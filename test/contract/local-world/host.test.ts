@@ -85,7 +85,7 @@ test("the app is unhealthy, yet answers, when its data is gone", async () => {
 });
 
 test("nothing of the host is left when it stops", async () => {
-  const pid = Number(await readFile(join(folder, "host/app.pid"), "utf8"));
+  const pid = Number(await readFile(join(folder, "host/run/app.pid"), "utf8"));
   await host.stop();
   expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   await expect(ssh("true")).rejects.toThrow("Connection refused");

@@ -203,12 +203,16 @@ describe("a recovery", () => {
   });
 });
 
-describe("a recovery of what the running app takes back", () => {
-  it("leaves the app up", async () => {
-    const { world } = await backedUpWorld((source) => ({
-      ...source,
-      needs: { ...source.needs, stage: "application" },
-    }));
-    expect(await planned(world, { mode: "execute" })).toMatchObject({ hasApp: false });
+describe("the app", () => {
+  it.each([
+    ["databases", true, /App: is stopped before the restore/],
+    ["files", true, /App: is stopped before the restore/],
+    ["configuration", false, /App: goes on; start it anew afterwards/],
+    ["application", false, /App: goes on; it takes these data back itself/],
+  ] as const)("of a source of the stage %s: it is stopped: %s", async (stage, hasApp, text) => {
+    const { world } = await backedUpWorld((source) => ({ ...source, needs: { ...source.needs, stage } }));
+    const plan = await planned(world, { mode: "execute" });
+    expect(plan.hasApp).toBe(hasApp);
+    expect(plan.text).toMatch(text);
   });
 });

@@ -1,3 +1,4 @@
+import type { RecoveryStage } from "../../model/backup-set.ts";
 import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog.ts";
 import { formatBytes } from "../../model/format.ts";
 import type { Manifest } from "../../model/manifest.ts";
@@ -69,6 +70,7 @@ export async function makePlan(
       placement,
       changes,
       appInstalled: services.estate.app !== undefined,
+      stage: stageOf(manifest, services),
     },
   );
   return { ...facts, overwrites, text };
@@ -112,7 +114,7 @@ async function gatherFacts(
     plainBytes: sumOf([manifest, ...reached.slices], "plainBytes"),
     storedBytes: sumOf([manifest, ...reached.slices], "storedBytes"),
     ...(expectedSeconds !== undefined && { expectedSeconds }),
-    hasApp: estate.app !== undefined && placement.stopsApp && !isTakenByApp(manifest, services),
+    hasApp: estate.app !== undefined && placement.stopsApp && STOPS_APP.has(stageOf(manifest, services)),
     ...(run.scope && { scope: run.scope }),
     ...(run.target !== undefined && { target: run.target }),
     guard: placement.guard,
@@ -125,9 +127,14 @@ async function gatherFacts(
   };
 }
 
-/** It is the running app that takes these data back. */
-function isTakenByApp({ kind }: Manifest, { sourceOf }: Services): boolean {
-  return sourceOf(kind).needs.stage === "application";
+/**
+ * Where users could write while data are replaced. Configuration is read when the app is started, and what stops it may be
+ * what was lost, such as its compose file; exports are taken back by the running app itself.
+ */
+const STOPS_APP: ReadonlySet<RecoveryStage> = new Set(["databases", "files"]);
+
+function stageOf({ kind }: Manifest, { sourceOf }: Services): RecoveryStage {
+  return sourceOf(kind).needs.stage;
 }
 
 /** What somebody agreed to does not hold for ever, nor for a plan that may do more. */

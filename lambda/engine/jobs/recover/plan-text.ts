@@ -1,3 +1,4 @@
+import type { RecoveryStage } from "../../model/backup-set.ts";
 import type { Standing } from "../../model/catalog.ts";
 import { formatBytes, formatDuration } from "../../model/format.ts";
 import type { Manifest, Position } from "../../model/manifest.ts";
@@ -24,6 +25,7 @@ interface About {
   /** Undefined where the target could not be asked. */
   readonly changes: NameChanges | undefined;
   readonly appInstalled: boolean;
+  readonly stage: RecoveryStage;
   readonly preflight: Preflight;
   /** It was made by a recovery, of what that was about to overwrite. */
   readonly safety: boolean;
@@ -82,10 +84,22 @@ function describeOverwritten(
   return placement.part && changes ? `${overwrites.length} namespaces` : overwrites.join("; ");
 }
 
-function describeApp({ hasApp }: Pick<RecoveryPlan, "hasApp">, { appInstalled }: About): string {
+function describeApp(
+  { hasApp }: Pick<RecoveryPlan, "hasApp">,
+  { appInstalled, placement, stage }: About,
+): string {
   if (hasApp) return "is stopped before the restore and started after the comparison";
-  return appInstalled ? "goes on, none of its data are changed" : "none is configured";
+  if (!appInstalled) return "none is configured";
+  return placement.stopsApp ? `goes on; ${LEFT_UP[stage]}` : "goes on, none of its data are changed";
 }
+
+/** Why an app is not stopped for data of its own. */
+const LEFT_UP: Readonly<Record<RecoveryStage, string>> = {
+  configuration: "start it anew afterwards, so that it takes its configuration",
+  databases: "it is not stopped",
+  files: "it is not stopped",
+  application: "it takes these data back itself",
+};
 
 function describeSlices({ reached, base }: About): string[] {
   const last = reached.slices.at(-1);
