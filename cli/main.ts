@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { Cancelled, EstateError } from "../lambda/engine/model/errors.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { exitCodeOfCommander, makeProgram } from "./program.ts";
+import { requireRegion } from "./require-region.ts";
 import type { CliWorld } from "./world.ts";
 
 /** Runs one command line (without node and script) and answers with its exit code; errors are told, never thrown. */
@@ -44,16 +45,16 @@ export function makeTerminalWorld(): Omit<CliWorld, "exitWith"> {
       return new S3Vault({
         bucket,
         lockMode,
-        client: makeS3Client({ ...(region && { region }) }),
+        client: await requireRegion(makeS3Client({ ...(region && { region }) })),
       });
     },
     async openS3(region) {
       const { makeS3Client } = await import("../lambda/engine/vault/s3-client.ts");
-      return makeS3Client({ ...(region && { region }) });
+      return requireRegion(makeS3Client({ ...(region && { region }) }));
     },
     async openStepFunctions(region) {
       const { SFNClient } = await import("@aws-sdk/client-sfn");
-      return new SFNClient({ ...(region && { region }) });
+      return requireRegion(new SFNClient({ ...(region && { region }) }));
     },
   };
 }
