@@ -2,6 +2,7 @@ import type { ImportAnswer } from "../lambda/engine/jobs/import-dump.ts";
 import type { Log } from "../lambda/engine/jobs/services.ts";
 import { RefusedError } from "../lambda/engine/model/errors.ts";
 import type { Estate } from "../lambda/engine/model/estate.ts";
+import { type DumpScope, holdsUsers } from "../lambda/engine/model/scope.ts";
 import type { Source } from "../lambda/engine/sources/source.ts";
 import { loadEstate } from "../lib/config/load-estate.ts";
 import { formatBytes, formatJson, formatSeconds } from "./format.ts";
@@ -69,6 +70,9 @@ function logTo(world: CliWorld): Log {
   return { info: tell, warn: tell, error: tell };
 }
 
+/** Of a dump of very many collections. */
+const SHOWN_NAMES = 5;
+
 const POSITIONS: Readonly<Record<ImportAnswer["positionFrom"], string>> = {
   oplog: "the last entry of its oplog",
   operator: "as you said",
@@ -76,11 +80,22 @@ const POSITIONS: Readonly<Record<ImportAnswer["positionFrom"], string>> = {
     "the time of the file, which may be that of a copy: where the data are older, freshness is judged too well; say the true time with --taken-at",
 };
 
+/** Whoever imports a dump of one collection must not take it for a backup of the server. */
+function describePart(scope: DumpScope): string {
+  const names = scope.include ?? [];
+  const shown = names.slice(0, SHOWN_NAMES).join(", ");
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : "";
+  const what = names.length === 0 ? "no data" : `only ${shown}${more}`;
+  const users = holdsUsers(scope) ? "with" : "without";
+  return `It is a part of its server: ${what}, ${users} users and roles. It does not count as a backup of the whole, and is taken only where it is named by its id.`;
+}
+
 function describe(answer: ImportAnswer, name: string): string {
   const { backup, check, plainBytes, storedBytes, seconds } = answer;
   return [
     `${name} is the backup ${backup.backupId} of ${backup.source} (manual), sealed after ${formatSeconds(seconds)}.`,
     `${answer.namespaces} namespaces, ${answer.records} records, ${formatBytes(plainBytes)}, stored ${formatBytes(storedBytes)}.`,
+    ...(answer.scope ? [describePart(answer.scope)] : []),
     `Recovers to ${answer.recoversTo}: ${POSITIONS[answer.positionFrom]}.`,
     ...(answer.leftOut.length === 0
       ? []

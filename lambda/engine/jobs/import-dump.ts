@@ -3,6 +3,7 @@ import { compareFingerprints } from "../model/fingerprint.ts";
 import { makeId } from "../model/ids.ts";
 import type { CheckAnswer, DumpAnswer } from "../model/requests.ts";
 import { planLifetimes } from "../model/retention.ts";
+import type { DumpScope } from "../model/scope.ts";
 import type {
   DumpSummary,
   ExternalDump,
@@ -33,6 +34,8 @@ export interface ImportAnswer extends DumpAnswer {
   readonly namespaces: number;
   readonly records: number;
   readonly leftOut: readonly string[];
+  /** What part of the server the dump is of; left out where it is of the whole. */
+  readonly scope?: DumpScope;
   readonly check: CheckAnswer;
   /** Whether the backup counts as verified only after a drill. */
   readonly drillDue: boolean;
@@ -71,6 +74,7 @@ export async function importDump(
     namespaces: namespaces.length,
     records: namespaces.reduce((sum, { count }) => sum + count, 0),
     leftOut: reading.leftOut,
+    ...(summary.scope && { scope: summary.scope }),
     check: checked,
     drillDue,
   };

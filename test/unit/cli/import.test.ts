@@ -134,6 +134,61 @@ describe("import", () => {
   });
 });
 
+describe("an import of what is no whole dump", () => {
+  const importBytes = async (name: string, bytes: Buffer) => {
+    const path = join(folder, name);
+    await writeFile(path, bytes);
+    return run(path);
+  };
+  const whole = readGoldenFile("all.archive.gz");
+
+  it("says of a file that was cut that the copy is to be made again", async () => {
+    const { exitCode, told } = await importBytes("cut.archive.gz", whole.subarray(0, 5_000));
+    expect(exitCode).toBe(4);
+    expect(told).toMatch(/cut\.archive\.gz is cut: it ends before its content does/);
+    expect(told).toContain("Copy it again from where the dump was written");
+    expect(told).not.toMatch(/stored stream|recovery point/);
+    expect(await countObjects()).toBe(0);
+  });
+
+  it("says of changed bytes that the file is damaged", async () => {
+    const changed = Buffer.from(whole);
+    changed[4_000] = 0xff;
+    const { exitCode, told } = await importBytes("changed.archive.gz", changed);
+    expect(exitCode).toBe(4);
+    expect(told).toMatch(/changed\.archive\.gz is damaged: its bytes are not those that were written/);
+    expect(told).not.toMatch(/stored stream|recovery point/);
+  });
+
+  it("says of a file with something behind its end that it goes on", async () => {
+    const { told } = await importBytes("more.archive.gz", Buffer.concat([whole, Buffer.alloc(16)]));
+    expect(told).toMatch(/more\.archive\.gz goes on after its end/);
+    expect(told).not.toMatch(/stored stream|recovery point/);
+  });
+
+  it("says of any other file that it is none that mongodump wrote", async () => {
+    const { exitCode, told } = await importBytes("notes.txt", Buffer.from("Remember the milk."));
+    expect(exitCode).toBe(4);
+    expect(told).toContain("notes.txt is no mongodump archive");
+    expect(told).toContain("Name the file that mongodump --archive wrote, or the folder of mongodump --out");
+  });
+});
+
+describe("an import of a part", () => {
+  it("says that it is a part, and of what", async () => {
+    const place = join(GOLDEN_DUMPS, "one-collection.archive.gz");
+    const { printed } = await run(place);
+    expect(printed).toMatch(/It is a part of its server: only erp\.\S+, without users and roles\./);
+    expect(printed).toContain("taken only where it is named by its id");
+    expect(JSON.parse((await run(place, "--json")).printed).scope).toMatchObject({ users: "exclude" });
+  });
+
+  it("has nothing to say of it where the dump is of a whole server", async () => {
+    const { printed } = await run(join(GOLDEN_DUMPS, "all.archive.gz"));
+    expect(printed).not.toContain("part of");
+  });
+});
+
 describe("export", () => {
   const importOne = async (name: string): Promise<string> =>
     JSON.parse((await run(join(GOLDEN_DUMPS, name), "--json")).printed).backup.backupId;

@@ -44,9 +44,10 @@ export async function openArchive(source: Bytes, name: string): Promise<Archive>
     const magic = (await reader.take(4, "magic number")).readUInt32LE(0);
     if (magic !== ARCHIVE_MAGIC) {
       const got = magic.toString(16).padStart(8, "0");
-      throw malformed(
-        name,
-        `is no mongodump archive: it starts with ${got}, expected ${ARCHIVE_MAGIC.toString(16)}`,
+      throw new IntegrityError(
+        "MALFORMED",
+        `${name} is no mongodump archive: it starts with ${got}, expected ${ARCHIVE_MAGIC.toString(16)}. Name the file that mongodump --archive wrote, or the folder of mongodump --out; if this is that file, it is damaged: copy it again.`,
+        { facts: { place: name } },
       );
     }
     const place = reader.place("header");
