@@ -1,4 +1,5 @@
 import type { Cadence } from "../lambda/engine/model/cadence.ts";
+import { RefusedError } from "../lambda/engine/model/errors.ts";
 import type { Vault } from "../lambda/engine/vault/vault.ts";
 import { findEntries, findSources, summarize } from "./backups.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -13,10 +14,14 @@ export interface ListOptions extends VaultOptions {
   readonly json?: boolean;
 }
 
-/** Prints the backups of the vault, newest first; what stands broken in a manifest's place is named on standard error. */
+/**
+ * Prints the backups of the vault, newest first; what stands broken in a manifest's place is named on standard error.
+ * Throws `RefusedError` INPUT_INVALID for a source of which the vault has never held one, while it has of others.
+ */
 export async function listBackups(options: ListOptions, world: CliWorld): Promise<void> {
   const vault = await openVault(world, options);
   const entries = await findEntries(vault, options, world.signal);
+  if (entries.length === 0) await requireKnownSource(vault, options.source, world.signal);
   const backups = entries.flatMap((entry) =>
     entry.kind === "backup" ? [summarize(entry.backup, world.now())] : [],
   );
@@ -38,6 +43,21 @@ export async function listBackups(options: ListOptions, world: CliWorld): Promis
   const head = ["BACKUP", "SOURCE", "CADENCE", "STANDING", "AGE", "DATA", "STORED", "LOCKED UNTIL"];
   const reaches = await describeReaches(vault, options, world);
   world.print([formatTable(head, rows), ...reaches].join("\n"));
+}
+
+/** An empty answer to a typing error would read as the loss of every backup. */
+async function requireKnownSource(
+  vault: Vault,
+  source: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = await findSources(vault, signal);
+  if (source === undefined || known.length === 0 || known.includes(source)) return;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The vault holds no backup of a source ${source}; expected a name of estate.yaml that was backed up. It holds backups of ${known.join(", ")}.`,
+    { facts: { source, known } },
+  );
 }
 
 /** A line a source in place of its slices, of which there are very many; `--cadence slice` lists them. */
