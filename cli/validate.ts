@@ -16,7 +16,13 @@ export function validateEstate(path: string, options: { json?: boolean }, world:
 
 function describePlan(estate: Estate, notes: readonly string[], now: Date): string {
   const told = notes.map((note) => `Note: ${note}`).join("\n");
-  const parts = [describeEstate(estate), cadenceTable(estate), timesTable(estate, now), told];
+  const parts = [
+    describeEstate(estate),
+    cadenceTable(estate),
+    timesTable(estate, now),
+    describeHost(estate),
+    told,
+  ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
@@ -30,6 +36,22 @@ function describeEstate(estate: Estate): string {
       .map(([name, { kind, compute }]) => `${name} (${kind} on ${compute})`)
       .join(", ")}`,
     `Aims      RPO ${objectives.rpoSeconds / 60} min, RTO ${objectives.rtoSeconds / 60} min`,
+  ].join("\n");
+}
+
+/** What has to be done on the host; a fresh operator otherwise meets it as the first backup's failure. */
+function describeHost({ app }: Estate): string {
+  const commands = app
+    ? [app.servicesCommand, app.createCommand, app.stopCommand, app.startCommand].filter(
+        (command) => command !== undefined,
+      )
+    : [];
+  const letThrough = commands.length === 0 ? [] : ["It lets these commands through, word for word:"];
+  return [
+    "On the host: one `permitopen` a server in the key's line of authorized_keys, a script of the commands that are",
+    "allowed, and their lines in sudoers. docs/host.md has all three, to be copied.",
+    ...letThrough,
+    ...[...new Set(commands)].map((command) => `  ${command}`),
   ].join("\n");
 }
 

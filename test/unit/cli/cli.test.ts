@@ -157,6 +157,15 @@ describe("list and show", () => {
     expect(printed).toContain(BACKUP);
   });
 
+  it("end with 2 for a source that the vault knows nothing of, and name those that it knows", async () => {
+    expect(await run("list", "--source", "nope")).toEqual({
+      exitCode: 2,
+      printed: "",
+      told: expect.stringMatching(/no backup of a source nope.*backups of mongodb\./),
+    });
+    expect(await run("list", "--source", "mongodb", "--cadence", "weekly")).toMatchObject({ exitCode: 0 });
+  });
+
   it("end with 3 for a backup that is not there", async () => {
     expect(await run("show", BACKUP.replace(/1$/, "9"))).toMatchObject({ exitCode: 3 });
   });
@@ -216,6 +225,15 @@ describe("the command line", () => {
     );
     expect(printed).toContain("Next times in Africa/Cairo");
     expect(printed).toContain("2026-11-24 02:00 GMT+2");
+  });
+
+  it("says with the plan what the host has to let through, and where the rest of it stands", async () => {
+    const complete = join(import.meta.dirname, "../../../examples/complete.estate.yaml");
+    const { printed } = await run("validate", complete);
+    expect(printed).toContain("  docker compose --file /srv/erp/compose.yaml stop app nginx n8n\n");
+    expect(printed).toMatch(/permitopen.*sudoers.*docs\/host\.md/s);
+    const minimal = join(import.meta.dirname, "../../../examples/minimal.estate.yaml");
+    expect((await run("validate", minimal)).printed).toContain("docs/host.md");
   });
 });
 
