@@ -11,6 +11,7 @@ function word(pattern: RegExp, description: string, example: string) {
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,30}$/;
+const sourceName = word(NAME, "1 to 31 lower-case letters, digits and hyphens, a letter first", "mongodb");
 const minutes = word(
   /^[1-9]\d{0,5} (minutes?|hours?|days?)$/,
   'a number of minutes, hours or days, e.g. "15 minutes"',
@@ -152,13 +153,13 @@ export const authoredEstateSchema = z.strictObject({
     .optional(),
   sources: z
     .record(
-      z.string().regex(NAME),
+      sourceName,
       authoredSourceSchema.meta({ description: "one source: its kind and the kind's own keys" }),
     )
     .meta({ description: "at least one source, by a name of lower-case letters, digits and hyphens" }),
   targets: z
     .record(
-      z.string().regex(NAME),
+      sourceName,
       authoredSourceSchema.meta({ description: "one server: its kind and the kind's own keys" }),
     )
     .meta({ description: "other servers that recover may write to; never backed up" })
@@ -170,6 +171,11 @@ export const authoredEstateSchema = z.strictObject({
       mode: z
         .enum(["governance", "compliance"])
         .meta({ description: "governance (the key admin can lift a lock) or compliance (nobody can)" }),
+    })
+    .meta({
+      description:
+        "mode: governance (the key admin can lift a lock) or compliance (nobody can, not even the account's root, until it ends)",
+      examples: [{ mode: "governance" }],
     })
     .optional(),
   compression: z

@@ -32,6 +32,7 @@ function flatten(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 function toFaults(issue: z.core.$ZodIssue, root: SchemaNode, value: unknown, at: Path): Fault[] {
   const inner = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(key, inner, root, at));
+  if (issue.code === "invalid_key") return [wrongName(String(inner.at(-1)), inner, root, at)];
   const node = nodeAt(root, inner);
   const got = valueAt(value, inner);
   const expected = node?.description ?? expectedOf(issue, node);
@@ -59,7 +60,30 @@ function expectedOf(issue: z.core.$ZodIssue, node: SchemaNode | undefined): stri
 function exampleOf(node: SchemaNode | undefined, key: string | number | undefined): string {
   const example = node?.examples?.[0];
   if (example === undefined) return "";
-  return typeof key === "number" ? `, e.g. ${String(example)}` : `, e.g. ${String(key)}: ${String(example)}`;
+  return typeof key === "number" ? `, e.g. ${write(example)}` : `, e.g. ${String(key)}: ${write(example)}`;
+}
+
+/** As YAML writes it on one line. */
+function write(example: unknown): string {
+  if (example === null || typeof example !== "object") return String(example);
+  const pairs = Object.entries(example).map(([key, value]) => `${key}: ${String(value)}`);
+  return `{ ${pairs.join(", ")} }`;
+}
+
+/** A name that the author chose, where its letters are not those that names are made of. */
+function wrongName(name: string, inner: Path, root: SchemaNode, at: Path): Fault {
+  const names = nodeAt(root, inner.slice(0, -1))?.propertyNames;
+  const { pattern, description, examples } = typeof names === "object" ? names : {};
+  const meant = name.toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
+  const fits = pattern !== undefined && new RegExp(pattern).test(meant);
+  return {
+    path: [...at, ...inner],
+    got: `the name ${show(name)}`,
+    expected: description ?? "a name of another form",
+    remedy: fits
+      ? `Write ${meant} instead of ${name}.`
+      : `Give it such a name, e.g. ${String(examples?.[0])}.`,
+  };
 }
 
 function unknownKey(key: string, inner: Path, root: SchemaNode, at: Path): Fault {

@@ -109,7 +109,13 @@ describe("a wrong file", () => {
 
   it.each([
     [{ host: { ...VALID.host, hostKey: "erp.example.com ssh-ed25519 AAAA" } }, "without the name before it"],
-    [{ lock: "30 days" }, "expected: keys and values: mode"],
+    [{ lock: "compliance" }, "mode: governance (the key admin can lift a lock) or compliance (nobody can"],
+    [{ lock: "compliance" }, "Correct lock, e.g. lock: { mode: governance }."],
+    [{ lock: { mode: "strict" } }, "expected: governance (the key admin can lift a lock) or compliance"],
+    [{ sources: { Uploads: { kind: "files" } } }, 'got:      the name "Uploads"'],
+    [{ sources: { Uploads: {} } }, "1 to 31 lower-case letters, digits and hyphens, a letter first"],
+    [{ sources: { Uploads: {} } }, "Write uploads instead of Uploads."],
+    [{ sources: { mongodb: {} }, targets: { "9": {} } }, "Give it such a name, e.g. mongodb."],
     [
       { sources: { mongodb: { reach: { via: "tunnel" } } } },
       "expected: one of 'ssh' | 'container' | 'direct'",
