@@ -64,7 +64,10 @@ export const estateIsDeployed: Step<World> = {
   name: "The estate is deployed by the CDK",
   run: async (world, say) => {
     const [aws, clients, folder] = [world.get("aws"), world.get("clients"), world.get("folder")];
-    const estateFile = await writeEstateFile(join(folder, "estate.yaml"), world.get("company"), new Date());
+    const estateFile = world.set(
+      "estateFile",
+      await writeEstateFile(join(folder, "estate.yaml"), world.get("company"), new Date()),
+    );
     for (const [name, value] of Object.entries(secretsOf(world.get("company")))) {
       await clients.secrets.send(new CreateSecretCommand({ Name: name, SecretString: value }));
     }

@@ -29,6 +29,8 @@ export interface WorldParts {
   mongo: MongoClient;
   prober: Prober;
   writer: Writer;
+  /** Path of the `estate.yaml` that was deployed. */
+  estateFile: string;
   estate: DeployedEstate;
   alerts: Alerts;
   firstBackup: ManifestRecord;
@@ -84,7 +86,7 @@ export function makeWorld(options: WorldOptions): World {
   };
 }
 
-function describeWorld({ folder, aws, estate }: Partial<WorldParts>): string {
+function describeWorld({ folder, aws, estateFile, estate }: Partial<WorldParts>): string {
   const vault = estate && { BACKUP_ESTATE_VAULT_BUCKET: estate.vaultBucket };
   const variables = Object.entries({ ...aws?.env, ...vault });
   return [
@@ -96,6 +98,9 @@ function describeWorld({ folder, aws, estate }: Partial<WorldParts>): string {
       : []),
     "",
     "A backup starts every minute; a recovery that meets one is refused and changes nothing: start it again.",
+    ...(estateFile
+      ? [`Its estate.yaml, for \`validate\`, \`status --config\` and \`import\`: ${estateFile}`]
+      : []),
     `Files and logs: ${folder ?? "none"}`,
   ].join("\n");
 }
