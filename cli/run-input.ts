@@ -62,6 +62,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
   "pre-deploy-backup": ["source"],
   approve: ["run", "decision", "reason", ...NEW_HOST],
   "thaw-archive": ["mode", "source", "backup", "tier", "days", "recovery"],
+  "local-tier": [],
   escalate: ["about", "acknowledge", "by"],
 };
 

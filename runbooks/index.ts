@@ -1,31 +1,14 @@
 import { approveMachine } from "./approve.ts";
 import { backupMachine } from "./backup.ts";
-import type { MachineBindings } from "./bindings.ts";
 import { completeDisasterRecoveryMachine } from "./complete-disaster-recovery.ts";
 import { disasterDrillMachine } from "./disaster-drill.ts";
 import { drillMachine } from "./drill.ts";
 import { escalateMachine } from "./escalate.ts";
+import { localTier } from "./local-tier.ts";
 import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
-import type { JsonObject, Machine } from "./steps/asl.ts";
+import type { Runbook } from "./runbook.ts";
 import { thawArchiveMachine } from "./thaw-archive.ts";
-
-export interface RunbookInput {
-  readonly input: JsonObject;
-  readonly means: string;
-}
-
-/** One runbook: what an operator needs to know of it, and the machine itself. */
-export interface Runbook {
-  /** The last part of its state machine's name: `<estate>-<name>`. */
-  readonly name: string;
-  readonly title: string;
-  readonly startedBy: string;
-  readonly inputs: readonly RunbookInput[];
-  /** What to do in the console at night, one sentence a step. */
-  readonly walk: readonly string[];
-  readonly machine: (bindings: MachineBindings) => Machine;
-}
 
 const SET_ID = "20261123T020000120Z-3f8w2mx7ka";
 const NEW_HOST = { address: "203.0.113.7", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" };
@@ -292,4 +275,5 @@ export const RUNBOOKS: readonly Runbook[] = [
     ],
     machine: thawArchiveMachine,
   },
+  localTier,
 ];

@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_WAITS, type MachineBindings } from "../runbooks/bindings.ts";
-import { RUNBOOKS, type Runbook } from "../runbooks/index.ts";
+import { RUNBOOKS } from "../runbooks/index.ts";
+import type { Runbook } from "../runbooks/runbook.ts";
 import type { Machine, State, States, TaskState } from "../runbooks/steps/asl.ts";
 
 export const README_PATH = fileURLToPath(new URL("../runbooks/README.md", import.meta.url));

@@ -87,6 +87,22 @@ export const authoredDisasterDrillSchema = z.strictObject({
   at: timeOfDay.optional(),
 });
 
+/** Copies on the host's own disk. */
+export const authoredLocalTierSchema = z.strictObject({
+  path: word(
+    /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/,
+    "the absolute path of a folder on the host, of letters, digits, dots, - and _",
+    "/backup",
+  ).optional(),
+  at: timeOfDay.optional(),
+  keep: z
+    .int()
+    .min(1)
+    .max(365)
+    .meta({ description: "how many verified copies of each source stay, 1 to 365", examples: [7] })
+    .optional(),
+});
+
 export const authoredAppSchema = z.strictObject({
   compose: z
     .strictObject({
@@ -194,6 +210,12 @@ export const authoredEstateSchema = z.strictObject({
     .optional(),
   disasterDrill: authoredDisasterDrillSchema
     .meta({ description: "a throw-away host on which everything is recovered once a month" })
+    .optional(),
+  localTier: authoredLocalTierSchema
+    .meta({
+      description: "copies of the newest backups on the host's own disk, once a day",
+      examples: ["{}"],
+    })
     .optional(),
   alerts: z
     .strictObject({

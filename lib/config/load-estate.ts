@@ -9,6 +9,7 @@ import { type ResolvedCadences, resolveCadences } from "./cadences.ts";
 import { resolveDisasterDrill } from "./disaster-drill.ts";
 import { daysOf, minutesOf } from "./durations.ts";
 import { type Fault, show, toConfigError } from "./fault.ts";
+import { resolveLocalTier } from "./local-tier.ts";
 import {
   cautions,
   chainFaults,
@@ -133,6 +134,7 @@ interface Sections {
   readonly targets: Estate["sources"];
   readonly app?: Estate["app"];
   readonly disasterDrill?: Estate["disasterDrill"];
+  readonly localTier?: Estate["localTier"];
   readonly faults: readonly Fault[];
 }
 
@@ -145,6 +147,7 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
   const fromTargets = resolveSources(value.targets, kinds, "targets");
   const app = resolveApp(value.app);
   const drill = resolveDisasterDrill(value.disasterDrill, value.host, app.app);
+  const tier = resolveLocalTier(value.localTier, value.timeZone, now);
   return {
     cadences: fitDefaultSlices(resolved, fullEveryDays),
     fullEveryDays,
@@ -152,6 +155,7 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
     targets: fromTargets.sources,
     ...(app.app && { app: app.app }),
     ...(drill.disasterDrill && { disasterDrill: drill.disasterDrill }),
+    ...(tier.localTier && { localTier: tier.localTier }),
     faults: [
       ...timeZoneFaults(value.timeZone),
       ...regionFaults(value.regions),
@@ -163,6 +167,7 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
       ...targetFaults(fromSources.sources, fromTargets.sources),
       ...app.faults,
       ...drill.faults,
+      ...tier.faults,
     ],
   };
 }
@@ -189,6 +194,7 @@ function complete(authored: AuthoredEstate, sections: Sections): InspectedEstate
     host: { ...authored.host, port: authored.host.port ?? 22 },
     ...(sections.app && { app: sections.app }),
     ...(sections.disasterDrill && { disasterDrill: sections.disasterDrill }),
+    ...(sections.localTier && { localTier: sections.localTier }),
     sources: sections.sources,
     ...(Object.keys(sections.targets).length > 0 && { targets: sections.targets }),
     cadences: sections.cadences.cadences,

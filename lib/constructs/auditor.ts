@@ -5,11 +5,11 @@ import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
-import { freshnessLimitSeconds } from "../../lambda/engine/model/freshness.ts";
+import { freshnessLimitSeconds, localTierLimitSeconds } from "../../lambda/engine/model/freshness.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import { EXPIRY_DAYS, ExpiryAlarm } from "./expiry-alarm.ts";
-import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm } from "./freshness-alarm.ts";
+import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm, LocalTierAlarm } from "./freshness-alarm.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
 import type { EstateStores } from "./stores.ts";
@@ -47,7 +47,22 @@ export class Auditor extends Construct {
     if (limitSeconds === undefined) return;
     for (const source of Object.keys(estate.sources))
       new FreshnessAlarm(this, `Stale-${source}`, { estateName: estate.name, source, limitSeconds, topic });
+    addLocalTierAlarms(this, estate, topic);
   }
+}
+
+/** Of sources of which the host keeps copies. */
+function addLocalTierAlarms(scope: Construct, estate: Estate, topic: ITopic): void {
+  const limitSeconds = localTierLimitSeconds(estate);
+  if (limitSeconds === undefined) return;
+  for (const [source, { kind }] of Object.entries(estate.sources))
+    if (sources[kind]?.externalFile !== undefined)
+      new LocalTierAlarm(scope, `StaleCopy-${source}`, {
+        estateName: estate.name,
+        source,
+        limitSeconds,
+        topic,
+      });
 }
 
 /** Of sources whose backups hold what ends by itself. */

@@ -4,10 +4,10 @@ import { ScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { type IStateMachine, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { CADENCES } from "../../lambda/engine/model/cadence.ts";
-import type { Estate } from "../../lambda/engine/model/estate.ts";
+import type { Estate, Schedule } from "../../lambda/engine/model/estate.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
 import { DeadLetters } from "./dead-letters.ts";
-import { MachineSchedule } from "./machine-schedule.ts";
+import { MachineSchedule, type MachineScheduleProps } from "./machine-schedule.ts";
 import { machineArn } from "./names.ts";
 
 export interface BackupSchedulesProps {
@@ -15,9 +15,15 @@ export interface BackupSchedulesProps {
   readonly machine: IStateMachine;
 }
 
-const DRILL = "disaster-drill";
+type Common = Pick<MachineScheduleProps, "estateName" | "group" | "role" | "deadLetters">;
 
-/** One schedule for each cadence that the estate schedules; slices have a function of their own; and that of the disaster drill. */
+const DRILL = "disaster-drill";
+const LOCAL_TIER = "local-tier";
+
+/**
+ * One schedule for each cadence that the estate schedules; slices have a function of their own; and those of the copies
+ * on the host and of the disaster drill.
+ */
 export class BackupSchedules extends Construct {
   readonly deadLetters: DeadLetters;
 
@@ -46,6 +52,7 @@ export class BackupSchedules extends Construct {
         input: (trigger) => ({ cadence, trigger }),
       });
     }
+    if (estate.localTier !== undefined) this.addLocalTier(estate, estate.localTier.schedule, common);
     if (estate.disasterDrill === undefined) return;
     new MachineSchedule(this, "DisasterDrill", {
       ...common,
@@ -55,6 +62,18 @@ export class BackupSchedules extends Construct {
       // It is deployed with the runbooks, after this.
       machine: StateMachine.fromStateMachineArn(this, "DrillMachine", machineArn(estate, DRILL)),
       input: (reason) => ({ mode: "execute", reason }),
+    });
+  }
+
+  private addLocalTier(estate: Estate, schedule: Schedule, common: Common): void {
+    new MachineSchedule(this, "LocalTier", {
+      ...common,
+      title: LOCAL_TIER,
+      description: `Copies the newest backups of ${estate.name} onto its host`,
+      ...toSchedulerExpression(schedule, estate.timeZone),
+      // It is deployed with the runbooks, after this.
+      machine: StateMachine.fromStateMachineArn(this, "LocalTierMachine", machineArn(estate, LOCAL_TIER)),
+      input: (trigger) => ({ trigger }),
     });
   }
 }

@@ -40,6 +40,28 @@ export class FreshnessAlarm extends Alarm {
   }
 }
 
+/** Raises an alert when the newest copy on the host is too old, or when there is none. */
+export class LocalTierAlarm extends Alarm {
+  constructor(
+    scope: Construct,
+    id: string,
+    { estateName, source, limitSeconds, topic }: FreshnessAlarmProps,
+  ) {
+    super(scope, id, {
+      alarmDescription: `The newest copy of ${source} on the host of the estate ${estateName} holds data older than ${Math.round(limitSeconds / 60)} minutes, or there is none. The vault is not touched by this. Look at the last executions of ${estateName}-local-tier; start it by hand.`,
+      metric: auditMetric(AUDIT_METRICS.localAge, "Maximum", {
+        [AUDIT_METRICS.estateDimension]: estateName,
+        [AUDIT_METRICS.sourceDimension]: source,
+      }),
+      threshold: limitSeconds,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: PERIODS,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+    this.addAlarmAction(new SnsAction(topic));
+  }
+}
+
 /** Raises an alert when the auditor is silent: whoever judges the backups is judged, too. */
 export class AuditAlarm extends Alarm {
   constructor(

@@ -37,7 +37,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | drill | data, manifests, drills | drills | | those that a source's `drill.secretsOf` names |
  * | restorer | all, also out of Glacier | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals; reads and puts escalations; sends messages to the topic of alerts | |
- * | auditor | manifests, verifications, drills | | | |
+ * | auditor | manifests, verifications, drills | | reads what is noted of copies on the host | |
  *
  * Workers of secrets have the same, of artifacts only those of sources that hold secrets, and the key for these, which
  * no other role has.
@@ -98,7 +98,7 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
         seeExecutions(estate),
         openSources(estate, "write"),
         askGlacier(stores, data),
-        answer(estate, ["thaw-archive", ...RECOVERING_MACHINES]),
+        answer(estate, ["thaw-archive", "local-tier", ...RECOVERING_MACHINES]),
       ];
     case "approver":
       return approverGrants(estate, stores);
@@ -107,6 +107,7 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
         readVault(stores, ["manifests", "verifications", "drills"]),
         listBucket(stores.vaultBucketArn),
         readByVaultKey(stores),
+        ...(estate.localTier === undefined ? [] : readState(stores, ["runs/local-tier"])),
         SEND_NUMBERS,
       ];
   }

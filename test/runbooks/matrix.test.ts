@@ -150,6 +150,8 @@ test("every way of every machine is taken by these tests", async () => {
     { ...stillFrozen, "look-at-thaw": frozen },
   ];
   for (const script of thaws) await runWith("Thaw archive", { endsAs: "", script }, "", () => undefined);
+  const noList: Script = { "list-local-copies": () => answers({ sources: "none" }) };
+  await runWith("Local tier", { endsAs: "", script: noList }, "", () => undefined);
   await runWith("Recover", { endsAs: "", input: { source: "all" } }, "", () => undefined);
   for (const name of ["Complete disaster recovery", "Disaster drill"])
     for (const script of COMPLETE_WAYS) await runWith(name, { endsAs: "", script }, "", () => undefined);

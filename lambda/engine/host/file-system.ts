@@ -64,6 +64,8 @@ export interface FileSystem extends AsyncDisposable {
   removeFile(path: Buffer): Promise<void>;
   /** Fails where it is not empty. */
   removeFolder(path: Buffer): Promise<void>;
+  /** Bytes that the login may still write where the path lies; undefined where the server does not tell. */
+  freeBytes(path: Buffer): Promise<number | undefined>;
 }
 
 const TYPE_MASK = 0o170000;

@@ -104,6 +104,13 @@ export class LocalFiles implements FileSystem {
     return guard(path, () => fs.rmdir(path));
   }
 
+  freeBytes(path: Buffer): Promise<number> {
+    return guard(path, async () => {
+      const { bavail, bsize } = await fs.statfs(path);
+      return bavail * bsize;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 

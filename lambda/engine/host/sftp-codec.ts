@@ -27,6 +27,7 @@ export const PACKET = {
   name: 104,
   attrs: 105,
   extended: 200,
+  extendedReply: 201,
 } as const;
 
 export const STATUS = { ok: 0, eof: 1, missing: 2, forbidden: 3 } as const;
@@ -130,6 +131,13 @@ export function readFacts(fields: FieldReader): FileFacts {
       fields.bytes();
     }
   return { ...splitMode(mode), bytes, uid, gid, modifiedSeconds };
+}
+
+/** What is free for the login, out of an answer to `statvfs@openssh.com`. Source: OpenSSH, PROTOCOL §4.4. */
+export function readFreeBytes(fields: FieldReader): number {
+  fields.large();
+  const [fragmentBytes, , , available] = [fields.large(), fields.large(), fields.large(), fields.large()];
+  return fragmentBytes * available;
 }
 
 /** The names of one READDIR or READLINK answer. Names are copied, so that they do not keep the packet. */

@@ -16,12 +16,14 @@ import {
   OPEN,
   PACKET,
   readFacts,
+  readFreeBytes,
   readNames,
   STATUS,
 } from "./sftp-codec.ts";
 
 const POSIX_RENAME = "posix-rename@openssh.com";
 const SET_LINK_FACTS = "lsetstat@openssh.com";
+const FREE_SPACE = "statvfs@openssh.com";
 const NO_FACTS = encodeFacts({});
 
 /** The host's files by SFTP. */
@@ -117,6 +119,13 @@ export class SftpFileSystem implements FileSystem {
 
   removeFolder(path: Buffer): Promise<void> {
     return this.#do(PACKET.rmdir, [path], path);
+  }
+
+  async freeBytes(path: Buffer): Promise<number | undefined> {
+    if (!this.#sftp.has(FREE_SPACE)) return undefined;
+    const answer = await this.#ask(PACKET.extended, [FREE_SPACE, path]);
+    if (answer.type !== PACKET.extendedReply) throw this.#failure(answer, path);
+    return readFreeBytes(answer.fields);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,13 +3,16 @@ import { CADENCES } from "../model/cadence.ts";
 import type { Backup } from "../model/catalog.ts";
 import { invariant } from "../model/errors.ts";
 import { AUDIT_METRICS, type Freshness, freshnessLimitSeconds, judgeFreshness } from "../model/freshness.ts";
+import { keys } from "../model/keys.ts";
+import { localCopyRecordSchema } from "../model/local-tier.ts";
 import type { AuditAnswer, auditRequestSchema } from "../model/requests.ts";
 import { findNewestVerified } from "../vault/catalog-reader.ts";
+import { isCopied } from "./local-tier/local-tier-of.ts";
 import type { Services } from "./services.ts";
 
 /**
- * Judges the freshness of every source from the vault alone, tells each age, and last that it was there. A source
- * without a verified backup sends no age: the alarm takes missing data for a breach. A source that could not be read
+ * Judges the freshness of every source from the vault alone, and of its copy on the host from what is noted of that,
+ * tells each age, and last that it was there. A source without a verified backup, or without a copy, sends no age: the alarm takes missing data for a breach. A source that could not be read
  * keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Repeatable.
  */
 export async function audit(
@@ -22,6 +25,7 @@ export async function audit(
   for (const source of Object.keys(services.estate.sources)) {
     try {
       sources[source] = await auditSource(source, services, signal);
+      if (isCopied(source, services)) await auditCopy(source, services, signal);
     } catch (error) {
       services.log.error("The freshness of a source could not be judged", { source, error });
       failures.push(error);
@@ -48,6 +52,18 @@ async function auditSource(source: string, services: Services, signal: AbortSign
   if (validDays !== undefined)
     await metricsOf(services).put(AUDIT_METRICS.validDays, validDays, dimensions, signal);
   return freshness;
+}
+
+/** A copy that was never made sends nothing. Throws where what is noted is no record. */
+async function auditCopy(source: string, services: Services, signal: AbortSignal): Promise<void> {
+  const noted = await services.state.read(keys.localCopy(source), signal);
+  if (noted === undefined) return services.log.warn("A source has no copy on the host", { source });
+  const { backupId, to } = localCopyRecordSchema.parse(noted.value);
+  const age = judgeFreshness({ backupId, to }, undefined, services.clock.now());
+  if (age.state === "never") return;
+  services.log.info("A copy on the host was audited", { source, ...age });
+  const dimensions = { ...ofEstate(services), [AUDIT_METRICS.sourceDimension]: source };
+  await metricsOf(services).put(AUDIT_METRICS.localAge, age.ageSeconds, dimensions, signal);
 }
 
 const DAY_MS = 86_400_000;

@@ -12,6 +12,8 @@ import { dump } from "./dump.ts";
 import { acknowledge } from "./escalate/acknowledge.ts";
 import { callContacts } from "./escalate/call-contacts.ts";
 import { openEscalation } from "./escalate/open-escalation.ts";
+import { copyToHost } from "./local-tier/copy-to-host.ts";
+import { listLocalCopies } from "./local-tier/list-local-copies.ts";
 import { record } from "./record.ts";
 import { approve } from "./recover/approve.ts";
 import { askApproval } from "./recover/ask-approval.ts";
@@ -76,6 +78,8 @@ const TABLE: JobTable = {
   "reach-host": { roles: ["restorer"], token: "answered", run: reachHost },
   "act-on-host": { roles: ["restorer"], token: "answered", run: actOnHost },
   "report-all": { roles: ["restorer"], token: "answered", run: reportAll },
+  "list-local-copies": { roles: ["restorer"], token: "answered", run: listLocalCopies },
+  "copy-to-host": { roles: ["restorer"], token: "answered", run: copyToHost },
   acknowledge: { roles: ["approver"], token: "answered", run: acknowledge },
 };
 

@@ -96,6 +96,16 @@ export const estateSchema = z.strictObject({
   disasterDrill: z
     .strictObject({ host: hostSchema.omit({ keySecret: true }), schedule: scheduleSchema })
     .optional(),
+  /** The first tier: copies of the newest verified backups on the host's own disk. */
+  localTier: z
+    .strictObject({
+      /** An absolute path of the host, which the SSH user may write to. */
+      path: z.string().regex(/^\/[^\0]+$/),
+      /** So many verified copies of each source stay. */
+      keep: z.int().positive(),
+      schedule: scheduleSchema,
+    })
+    .optional(),
   contacts: z.array(
     z.strictObject({ level: z.enum(["L1", "L2", "L3"]), name: z.string(), reach: z.string() }),
   ),

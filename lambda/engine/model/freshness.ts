@@ -8,6 +8,8 @@ export const AUDIT_METRICS = {
   age: "FreshnessAgeSeconds",
   /** Whole days until what the newest verified backup holds is of no use, such as a certificate. */
   validDays: "ValidDays",
+  /** Of the newest copy on the host. */
+  localAge: "LocalTierAgeSeconds",
   ran: "AuditRan",
   estateDimension: "Estate",
   sourceDimension: "Source",
@@ -47,6 +49,19 @@ export function freshnessLimitSeconds(estate: Zoned & Pick<Estate, "objectives">
       ? longestPeriodMinutes(estate, scheduled, Math.min(...periods))
       : longestWallGapMinutes(estate, scheduled);
   return estate.objectives.rpoSeconds + graceMinutes * MINUTE_SECONDS;
+}
+
+/**
+ * How old the newest copy on the host may be, in seconds, by the data that it holds: it is made of a backup that is fresh,
+ * and stays the newest until the next copy is there. Undefined where the estate keeps none, or schedules no backups.
+ */
+export function localTierLimitSeconds(
+  estate: Zoned & Pick<Estate, "objectives" | "localTier">,
+): number | undefined {
+  const freshSeconds = freshnessLimitSeconds(estate);
+  if (estate.localTier === undefined || freshSeconds === undefined) return undefined;
+  const betweenMinutes = longestGapMinutes(estate.localTier.schedule) + CLOCK_CHANGE_MINUTES;
+  return freshSeconds + betweenMinutes * MINUTE_SECONDS;
 }
 
 /** Cadences that make dumps by themselves: slices are none, manual runs have no schedule. */

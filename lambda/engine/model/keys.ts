@@ -32,5 +32,7 @@ export const keys = {
   thaw: (backupId: string) => `runs/thaws/${backupId}.json`,
   /** The token that an escalation waits for. */
   escalation: (runId: string) => `escalations/${runId}.json`,
+  /** The newest copy of a source on the host. */
+  localCopy: (source: string) => `runs/local-tier/${source}.json`,
   step: (runId: string, step: string) => `runs/${runId}/${step}.json`,
 } as const;

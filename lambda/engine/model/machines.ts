@@ -7,6 +7,7 @@ export const MACHINE_NAMES = [
   "drill",
   "pre-deploy-backup",
   "thaw-archive",
+  "local-tier",
   "approve",
   "escalate",
 ] as const;

@@ -16,6 +16,7 @@ import {
 import { executionSchema } from "./execution.ts";
 import type { Freshness } from "./freshness.ts";
 import { idSchema } from "./ids.ts";
+import { copyToHostRequestSchema, listLocalCopiesRequestSchema } from "./local-tier.ts";
 import {
   approveRequestSchema,
   askApprovalRequestSchema,
@@ -200,5 +201,7 @@ export const requestSchema = z.discriminatedUnion("job", [
   reachHostRequestSchema,
   actOnHostRequestSchema,
   reportAllRequestSchema,
+  listLocalCopiesRequestSchema,
+  copyToHostRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

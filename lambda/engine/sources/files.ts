@@ -39,6 +39,14 @@ export const files: Source<FilesConfig> = {
   scopes: fileScopes,
   open,
   writeExternal: exportTar,
+  externalFile: {
+    suffix: "tar.gz",
+    codec: "gzip",
+    byHand: [
+      "# Beside the live folders; each is below the name that estate.yaml gives it. As root, owners come back, too.",
+      'install -d -m 700 ./restored && tar --extract --gzip --numeric-owner --file "$COPY" --directory ./restored',
+    ],
+  },
   drillConfig: () => {
     throw new Error("files are drilled in a folder");
   },

@@ -40,5 +40,14 @@ export const mongodb: Source<MongodbConfig> = {
   open: openMongodb,
   readExternal,
   writeExternal,
+  externalFile: {
+    suffix: "archive.gz",
+    codec: "gzip",
+    byHand: [
+      "# Into an empty server, or with --drop onto what is there. It asks for the password; a user of its own: docs/host.md.",
+      "# Of a standalone server leave out --oplogReplay.",
+      'mongorestore --host 127.0.0.1 --username "$MONGO_USER" --authenticationDatabase admin --gzip --archive="$COPY" --oplogReplay',
+    ],
+  },
   drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
 };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { absolutePathSchema } from "../host/absolute-path.ts";
 import type { Reach, Reached } from "../host/host.ts";
 import type { ConnectOptions } from "../redis/connection.ts";
+import { exportRdb } from "../redis/export-rdb.ts";
 import { RedisSession } from "../redis/session.ts";
 import type { Context, Purpose, Session, Source } from "./source.ts";
 
@@ -97,6 +98,18 @@ export const redis: Source<RedisConfig> = {
     },
   },
   open,
+  writeExternal: exportRdb,
+  // As `redis-cli --rdb` writes it; it is packed in itself.
+  externalFile: {
+    suffix: "rdb",
+    codec: "none",
+    byHand: [
+      "# Stop Redis first. REDIS_FOLDER is its dir; where appendonly is on, move appendonlydir away and put the file",
+      "# there as appendonly.aof, too: a server with an append-only file never looks at its RDB.",
+      'install -m 600 --owner "$REDIS_USER" "$COPY" "$REDIS_FOLDER/dump.rdb"',
+      "# Start Redis, then count: redis-cli info keyspace",
+    ],
+  },
   drillConfig: ({ host, port: drillPort }) => ({ reach: { via: "direct", host, port: drillPort } }),
 };
 

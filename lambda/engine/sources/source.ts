@@ -242,6 +242,15 @@ export interface SourceDescription {
   readonly leavesOut: readonly string[];
 }
 
+/** What the file of a source's own tools is on a host. */
+interface ExternalFileForm {
+  /** `archive.gz` */
+  readonly suffix: string;
+  readonly codec: "gzip" | "none";
+  /** How an operator restores it by hand, in the shell of the host, where `$COPY` is its path: one line each. */
+  readonly byHand: readonly string[];
+}
+
 /** One kind of source: one file in this folder and one line in `registry.ts`. */
 export interface Source<Config = unknown> {
   readonly kind: string;
@@ -266,6 +275,8 @@ export interface Source<Config = unknown> {
    * capability: its artifacts are all that there is.
    */
   writeExternal?(items: readonly RestoreItem[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** That file as it lies on a host. Comes with `writeExternal`. */
+  readonly externalFile?: ExternalFileForm;
   /**
    * After that moment what a backup holds is of no use, such as a certificate that has ended: alarms come before. Absence
    * is a capability.

@@ -4,6 +4,7 @@ import { completeDisasterRecoveryMachine } from "../../../runbooks/complete-disa
 import { disasterDrillMachine } from "../../../runbooks/disaster-drill.ts";
 import { drillMachine } from "../../../runbooks/drill.ts";
 import { escalateMachine } from "../../../runbooks/escalate.ts";
+import { localTierMachine } from "../../../runbooks/local-tier.ts";
 import { preDeployBackupMachine } from "../../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../../runbooks/recover.ts";
 import { thawArchiveMachine } from "../../../runbooks/thaw-archive.ts";
@@ -118,6 +119,13 @@ export const CASES: Record<string, Case> = {
       },
       "Look at the artifacts": { endsAs: "ThawNotSeen", script: stillFrozen },
       "Start the recovery": { endsAs: "RecoveryNotStarted" },
+    },
+  },
+  "Local tier": {
+    machine: localTierMachine(BINDINGS),
+    rows: {
+      "List the sources": { endsAs: "CopiesNotListed" },
+      "Copy to the host": { endsAs: "LocalTierIncomplete" },
     },
   },
   "Complete disaster recovery": {

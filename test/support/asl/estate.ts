@@ -248,6 +248,10 @@ function goodAnswer(request: Request): Json {
       return { stopsApp: true, attempts: 1 };
     case "report-all":
       return { recordKey: "recoveries/complete/run-1.json", rtoSeconds: 300, text: "It took 300 s." };
+    case "list-local-copies":
+      return { sources: ["mongodb"] };
+    case "copy-to-host":
+      return { outcome: "copied", path: `/backup/${request.source}/20261123T020009001Z-0123456789.rdb` };
     case "open-escalation":
       return { runId: "run-1", about: "the restore hangs" };
     case "call-contacts":

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { audit } from "../../../lambda/engine/jobs/audit.ts";
 import { JOBS } from "../../../lambda/engine/jobs/job-table.ts";
+import type { Estate } from "../../../lambda/engine/model/estate.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
+import type { LocalCopyRecord } from "../../../lambda/engine/model/local-tier.ts";
 import { encodeManifest } from "../../../lambda/engine/model/manifest.ts";
 import {
   drillRecordSchema,
@@ -15,6 +17,12 @@ import { makeBackup, makeDrill, makeManifest, makeVerification } from "../../sup
 /** The clock of the world shows 23:30:00. */
 const HALF_PAST = 30 * 60;
 const idAt = (hour: number) => `20261123T${String(hour).padStart(2, "0")}0000000Z-0123456789`;
+/** Copied at 23, of a backup that holds what was there at 22. */
+const LOCAL_COPY: LocalCopyRecord = {
+  ...{ formatVersion: 1, source: "ledger", backupId: idAt(22), to: "2026-11-23T22:00:00.000Z" },
+  ...{ path: "/backup/ledger/one.tar", bytes: 1, sha256: "0".repeat(64), content: "digest-only" },
+  copiedAt: "2026-11-23T23:00:00.000Z",
+};
 let world: JobWorld;
 
 beforeEach(() => {
@@ -87,6 +95,27 @@ describe("the auditor", () => {
     expect(await days()).toEqual([]);
     await run();
     expect(world.numbers.map(({ name }) => name)).not.toContain("ValidDays");
+  });
+
+  test("sends the age of what the newest copy on the host holds, and nothing for a source without one", async () => {
+    const externalFile = { suffix: "tar", codec: "none", byHand: [] } as const;
+    const withFile = { ...world.services.sourceOf("fake"), externalFile };
+    const localTier = { path: "/backup", keep: 7, schedule: { at: "02:00" } } as const;
+    const audited = async (estate: Partial<Estate>) => {
+      world.numbers.length = 0;
+      const services = { ...world.services, sourceOf: () => withFile };
+      await audit({ job: "audit" }, { ...services, estate: { ...services.estate, ...estate } }, NEVER);
+      return world.numbers.filter(({ name }) => name === "LocalTierAgeSeconds");
+    };
+    await world.state.create(keys.localCopy("ledger"), LOCAL_COPY, NEVER);
+    expect(await audited({ localTier })).toEqual([
+      {
+        name: "LocalTierAgeSeconds",
+        value: 3600 + HALF_PAST,
+        dimensions: { Estate: "demo", Source: "ledger" },
+      },
+    ]);
+    expect(await audited({})).toEqual([]);
   });
 
   test("lets a higher cadence count for the lower ones", async () => {
