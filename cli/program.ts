@@ -5,6 +5,7 @@ import { downloadBackup } from "./download.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
 import { type ExportOptions, exportToFile } from "./export.ts";
 import { formatJson } from "./format.ts";
+import { showHostProcedure } from "./host-procedure.ts";
 import { type ImportOptions, importExternal } from "./import.ts";
 import { listBackups } from "./list.ts";
 import { type RecoveryOrderOptions, showRecoveryOrder } from "./recovery-order.ts";
@@ -43,6 +44,7 @@ export function makeProgram(world: CliWorld): Command {
     downloadCommand(world),
     importCommand(world),
     exportCommand(world),
+    hostProcedureCommand(world),
     runCommand(world),
   ])
     program.addCommand(command.copyInheritedSettings(program));
@@ -185,6 +187,15 @@ function exportCommand(world: CliWorld): Command {
     )
     .addHelpText("after", example("export 20261123T020004123Z-7k2m9qx4ta mongo.archive.gz"))
     .addHelpText("after", "\nThen, for MongoDB: mongorestore --gzip --archive=mongo.archive.gz");
+}
+
+function hostProcedureCommand(world: CliWorld): Command {
+  return new Command("host-procedure")
+    .description("Print how to recover on the host alone, from its own copies, when AWS cannot be reached.")
+    .argument("<estate.yaml>")
+    .action((path: string) => showHostProcedure(path, world))
+    .addHelpText("after", example("host-procedure estate.yaml > on-the-host.md"))
+    .addHelpText("after", "\nIt reads estate.yaml alone. Print it before you need it.");
 }
 
 function withVault(command: Command): Command {
