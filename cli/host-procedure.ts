@@ -53,12 +53,14 @@ function beginning({ app }: Estate): string[] {
 }
 
 function stepsOf(source: string, { suffix, byHand }: Form, path: string): string[] {
-  const folder = `${path}/${source}`;
+  return [...findNewestCopy(`${path}/${source}`, suffix), ...byHand, ""];
+}
+
+/** Lines of a shell that put the path of the newest verified copy into `$COPY`, and end with a failure where it is damaged. */
+export function findNewestCopy(folder: string, suffix: string): string[] {
   return [
     `cd ${folder} && COPY=$(ls -1 ${folder}/*.${suffix}.sha256 | tail -n 1) && COPY=\${COPY%.sha256} && echo "$COPY"`,
     'sha256sum --check "$COPY.sha256"   # anything but OK: take the one before it',
-    ...byHand,
-    "",
   ];
 }
 

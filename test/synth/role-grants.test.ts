@@ -79,4 +79,14 @@ describe("what a role may do by its configuration", () => {
     );
     expect(JSON.stringify(answers?.resources)).toMatch(/-backup.*-recover/);
   });
+
+  test("the auditor reads what is noted of copies on the host, and of the state nothing else, where there are any", () => {
+    const localTier = { path: "/backup", keep: 7, schedule: { at: "02:00" } } as const;
+    const objects = (changes: Parameters<typeof makeEstate>[0]) =>
+      roleGrants("auditor", makeEstate(changes), STORES)
+        .flatMap(({ resources }) => resources)
+        .filter((resource) => resource?.startsWith("arn:state/"));
+    expect(objects({ localTier })).toEqual(["arn:state/runs/local-tier/*"]);
+    expect(objects({})).toEqual([]);
+  });
 });

@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, readdir, rm, statfs, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { findNewestCopy } from "../../../cli/host-procedure.ts";
 import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
+import { copyToHost } from "../../../lambda/engine/jobs/local-tier/copy-to-host.ts";
 import type { Services } from "../../../lambda/engine/jobs/services.ts";
+import { Cancelled } from "../../../lambda/engine/model/errors.ts";
 import { keys } from "../../../lambda/engine/model/keys.ts";
 import { localCopyRecordSchema } from "../../../lambda/engine/model/local-tier.ts";
 import { NEVER } from "../../support/job-world.ts";
@@ -178,4 +181,34 @@ test("nothing is copied where the vault has no verified backup, or the host no f
   await backUp();
   await rm(join(copies, ".."), { recursive: true });
   await expect(copy()).rejects.toMatchObject({ name: "SourceError", code: "MISSING" });
+});
+
+test("a copy that is stopped half way leaves nothing behind, and the next run makes it", async () => {
+  const { backUp, copy, copies, services } = await filesTier();
+  await backUp();
+  const stop = new AbortController();
+  const stopping = answering(services, (real) => ({
+    create: async (path) => {
+      const file = await real.create(path);
+      stop.abort(new Cancelled("ABORTED", "told to stop"));
+      return file;
+    },
+  }));
+  const request = { job: "copy-to-host", source: "ledger" } as const;
+  await expect(copyToHost(request, { ...services, ...stopping }, stop.signal)).rejects.toMatchObject({
+    name: "Cancelled",
+  });
+  expect(await readdir(copies)).toEqual([]);
+  expect(await copy()).toMatchObject({ outcome: "copied" });
+});
+
+test("the printed procedure for the host brings a tree back in a plain shell", async () => {
+  const { backUp, copy, copies, tree, services } = await filesTier();
+  await backUp();
+  await copy();
+  await writeFile(join(copies, "20991231T020000000Z-0123456789.tar.gz"), "newer, and never verified");
+  const { externalFile } = services.sourceOf("files");
+  const steps = [...findNewestCopy(copies, externalFile?.suffix ?? ""), ...(externalFile?.byHand ?? [])];
+  execFileSync("sh", ["-e", "-c", steps.join("\n")], { cwd: copies, stdio: "pipe" });
+  execFileSync("diff", ["-r", join(copies, "restored", "uploads"), tree]);
 });
