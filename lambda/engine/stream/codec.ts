@@ -2,6 +2,7 @@ import type { Writable } from "node:stream";
 import { constants, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { IntegrityError } from "../model/errors.ts";
 import type { Artifact } from "../model/manifest.ts";
+import { gather } from "./gather.ts";
 import { inflateOneMember } from "./gzip-member.ts";
 import { type Bytes, type Stage, throughStream, untilAborted } from "./stage.ts";
 import { oneZstdFrame } from "./zstd-frame.ts";
@@ -11,6 +12,7 @@ export type Codec = Artifact["codec"];
 /** Suffix of a stored object's key: stock tools find their codec by it. */
 export const CODEC_SUFFIX: Readonly<Record<Codec, string>> = { zstd: ".zst", gzip: ".gz", none: "" };
 
+/** Of what the compressor is given and gives: every call wakes a thread, so that what a socket gave is joined first. */
 const CHUNK_BYTES = 256 * 1024;
 
 /** Compresses into one zstd frame with a content checksum (level 1), one gzip member, or not at all. */
@@ -32,7 +34,8 @@ function zstdFrame(signal: AbortSignal): Stage {
   };
   return (source) => {
     const stream = createZstdCompress({ params: parameters, chunkSize: CHUNK_BYTES });
-    return throughStream(() => stream, signal)(waitForLastWrite(untilAborted(signal)(source), stream));
+    const gathered = gather(CHUNK_BYTES)(untilAborted(signal)(source));
+    return throughStream(() => stream, signal)(waitForLastWrite(gathered, stream));
   };
 }
 
