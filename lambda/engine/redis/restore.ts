@@ -6,7 +6,7 @@ import { KeyspaceFingerprint } from "./keyspace.ts";
 import { loadInto } from "./load.ts";
 import { type PlaceTools, placeRdb } from "./place-file.ts";
 import { decode } from "./snapshot.ts";
-import { clear, requireUsable } from "./target.ts";
+import { clear, requireUsable, type TargetNeeds } from "./target.ts";
 import type { RedisTools } from "./tools.ts";
 
 /** The RDB of a backup. Throws `IntegrityError` ARTIFACT_MISSING. */
@@ -50,10 +50,10 @@ export async function restoreByFile(tools: PlaceTools, request: RestoreRequest):
   const item = findRdb(request.items);
   const { fingerprint } = request.manifest;
   tools.progress({ phase: "verify", name: item.name, bytes: 0 });
-  const { rdbVersion } = await verify(tools, item, fingerprint);
+  const needs = await verify(tools, item, fingerprint);
   await using connection = await tools.connect();
   // The server reads a file, to which the limit of a command does not apply.
-  await requireUsable(connection, request.guard, { rdbVersion, largestValueBytes: 0 });
+  await requireUsable(connection, request.guard, { ...needs, largestValueBytes: 0 });
   await request.beforeChange?.();
   await placeRdb(connection, item, tools);
   await request.beforeReplay?.();
@@ -61,11 +61,12 @@ export async function restoreByFile(tools: PlaceTools, request: RestoreRequest):
   return { records, replayedOperations: 0, bytes: item.plainBytes };
 }
 
-async function verify(tools: RedisTools, item: RestoreItem, expected: Fingerprint) {
+async function verify(tools: RedisTools, item: RestoreItem, expected: Fingerprint): Promise<TargetNeeds> {
   const content = new MeasuredFingerprint(tools.newContent);
   const { version } = await decode(item.open(), content);
   const [first] = compareFingerprints(expected, content.fingerprint());
-  if (first === undefined) return { rdbVersion: version, largestValueBytes: content.largestValueBytes };
+  const { largestValueBytes, moduleTypes } = content;
+  if (first === undefined) return { rdbVersion: version, largestValueBytes, moduleTypes };
   throw new IntegrityError(
     "FINGERPRINT_DIFFERS",
     `${item.name} does not hold what its manifest says: ${first.namespace} differs in ${first.aspect}. Nothing was changed. Do not use this backup; take another one.`,
@@ -73,13 +74,18 @@ async function verify(tools: RedisTools, item: RestoreItem, expected: Fingerprin
   );
 }
 
-/** Also measures the largest value, as RESTORE would send it. */
+/** Also measures the largest value, as RESTORE would send it, and notes of which modules there is data. */
 class MeasuredFingerprint extends KeyspaceFingerprint {
   largestValueBytes = 0;
+  readonly moduleTypes = new Set<string>();
   #bytes = 0;
 
   raw(bytes: Buffer): void {
     this.#bytes += bytes.length;
+  }
+
+  moduleType(name: string): void {
+    this.moduleTypes.add(name);
   }
 
   override end(): void {

@@ -9,8 +9,18 @@ type Info = Readonly<Record<string, string>>;
 
 /** What a server without another setting takes as one value: `proto-max-bulk-len`. */
 const DEFAULT_VALUE_BYTES = 512 * 1024 * 1024;
+/** The lowest that a server can be set to. Source: redis, config.c. */
+const LOWEST_VALUE_BYTES = 1024 * 1024;
 const VERSION_WITH_FUNCTIONS = 7;
 const NEVER_MADE = "backup-estate:never-made";
+
+/** What a backup asks of the server that is to take it. */
+export interface TargetNeeds {
+  readonly rdbVersion: number;
+  readonly largestValueBytes: number;
+  /** Types of modules of which it has values. */
+  readonly moduleTypes: ReadonlySet<string>;
+}
 
 /** Keys in all databases, and libraries of functions. */
 function countContent(info: Info): { readonly keys: number; readonly libraries: number } {
@@ -30,17 +40,18 @@ export function isEmpty(info: Info): boolean {
 /**
  * Makes sure that the server would take what is to be restored, before anything of it is lost; changes nothing.
  *
- * Throws `RefusedError` TARGET_NOT_EMPTY, or VERSION_INCOMPATIBLE for an RDB that is newer than the server; `SourceError`
- * UNSUPPORTED for a replica, and for a value that is larger than the server takes at once.
+ * Throws `RefusedError` TARGET_NOT_EMPTY, or VERSION_INCOMPATIBLE for an RDB that is newer than the server, or with data
+ * of modules where it has none; `SourceError` UNSUPPORTED for a replica, and for a value that is larger than the server takes at once.
  */
 export async function requireUsable(
   connection: RedisConnection,
   guard: TargetGuard,
-  needs: { readonly rdbVersion: number; readonly largestValueBytes: number },
+  needs: TargetNeeds,
 ): Promise<void> {
   const info = await readInfo(connection);
   if (guard === "refuse-non-empty" && !isEmpty(info)) throw refuse(info);
   await requireFormat(connection, needs.rdbVersion, info.redis_version ?? "");
+  await requireModules(connection, needs.moduleTypes);
   await requireRoom(connection, needs.largestValueBytes);
 }
 
@@ -69,8 +80,20 @@ async function requireFormat(connection: RedisConnection, version: number, serve
   );
 }
 
+/** A module does not tell its types: a server with modules is believed to have the right ones. */
+async function requireModules(connection: RedisConnection, types: ReadonlySet<string>): Promise<void> {
+  if (types.size === 0) return;
+  const loaded = await connection.call("MODULE", "LIST");
+  if (Array.isArray(loaded) && loaded.length > 0) return;
+  throw new RefusedError(
+    "VERSION_INCOMPATIBLE",
+    `The backup has values of the module types ${[...types].join(", ")}; the server at ${connection.where} has no module loaded. Nothing was changed. Load the modules there (Redis Stack has the usual ones) and try again.`,
+    { facts: { moduleTypes: [...types] } },
+  );
+}
+
 async function requireRoom(connection: RedisConnection, valueBytes: number): Promise<void> {
-  if (valueBytes <= DEFAULT_VALUE_BYTES) return;
+  if (valueBytes <= LOWEST_VALUE_BYTES) return;
   const reply = await connection.ask("CONFIG", "GET", "proto-max-bulk-len");
   const limit = Array.isArray(reply) ? Number(reply[1]) : DEFAULT_VALUE_BYTES;
   if (valueBytes <= limit) return;

@@ -1,7 +1,12 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { KeyspaceFingerprint } from "../../../lambda/engine/redis/keyspace.ts";
+import { decode } from "../../../lambda/engine/redis/snapshot.ts";
+import { loadContentHash } from "../../../lambda/engine/stream/content-hash.ts";
 import { startRedis } from "../../../rehearsal/servers/redis.ts";
+import { bytesOf } from "../../support/bytes.ts";
+import { key, moduleValue, rdb } from "../../support/rdb-bytes.ts";
 import { openRedis, startTestRedis, type TestRedis } from "../../support/redis.ts";
 import { fillRedis } from "../../support/redis-data.ts";
 import { compareRestored, RDB, rdbOf, restoreDump, takeRdb } from "../../support/redis-dumps.ts";
@@ -159,6 +164,43 @@ describe("a server that cannot take the backup", () => {
       code: "VERSION_INCOMPATIBLE",
     });
     expect(await target.client.get("kept")).toBe("as it is");
+  });
+
+  it("because it has no module for data of modules names them, and keeps what it has", async () => {
+    await using session = await openRedis(target.config);
+    const bytes = rdb(10, key(7, "document", moduleValue("ReJSON-RL", "{}")));
+    const content = new KeyspaceFingerprint(await loadContentHash());
+    await decode(bytesOf(bytes, bytes.length), content);
+    const { summary } = await take();
+    const taken = {
+      items: new Map([[RDB, bytes]]),
+      summary: { ...summary, fingerprint: content.fingerprint() },
+    };
+    await target.client.set("kept", "as it is");
+    await expect(restoreDump(session, taken, "replace")).rejects.toMatchObject({
+      ...{ name: "RefusedError", code: "VERSION_INCOMPATIBLE" },
+      message: expect.stringContaining("ReJSON-RL"),
+    });
+    expect(await target.client.get("kept")).toBe("as it is");
+  });
+
+  it("because a value is larger than it takes at once keeps what it has, until it takes more", async () => {
+    await source.client.set("large", Buffer.alloc(3 * MIB, crypto.randomUUID()));
+    await source.client.set("random", crypto.getRandomValues(Buffer.alloc(60_000)));
+    await source.client.config("SET", "rdbcompression", "no");
+    const taken = await take();
+    await source.client.config("SET", "rdbcompression", "yes");
+    await using session = await openRedis(target.config);
+    await target.client.set("kept", "as it is");
+    await target.client.config("SET", "proto-max-bulk-len", "2mb");
+    await expect(restoreDump(session, taken, "replace")).rejects.toMatchObject({
+      ...{ name: "SourceError", code: "UNSUPPORTED" },
+      message: expect.stringContaining("proto-max-bulk-len"),
+    });
+    expect(await target.client.get("kept")).toBe("as it is");
+    await target.client.config("SET", "proto-max-bulk-len", "512mb");
+    await restoreDump(session, taken, "replace");
+    expect(await judgeRedis(target.client)).toEqual(await judgeRedis(source.client));
   });
 
   it("because it is a replica keeps what it has", async () => {

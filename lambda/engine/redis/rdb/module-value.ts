@@ -10,9 +10,25 @@ const DOUBLE = 4;
 const STRING = 5;
 const SOON_BYTES = 64 * 1024;
 
+/** Nine characters of six bits above ten bits of a version. Source: redis, module.c, moduleTypeEncodeId. */
+const NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const NAME_LENGTH = 9;
+const NAME_SHIFT = 10n;
+const CHARACTER_BITS = 6n;
+
+/** The name of a module's type, e.g. `ReJSON-RL`, from the number that an RDB has for it. */
+function nameOfModuleType(id: bigint): string {
+  return Array.from({ length: NAME_LENGTH }, (_, index) => {
+    const shift = NAME_SHIFT + CHARACTER_BITS * BigInt(NAME_LENGTH - 1 - index);
+    return NAME_CHARACTERS.charAt(Number((id >> shift) & 0x3fn));
+  }).join("");
+}
+
 /** A module's value: its type's number, then values that say of what kind they are. What they mean, only the module knows. */
 export function* readModule(window: ByteWindow, visitor: RdbVisitor): Reading {
-  visitor.element(Buffer.from(`module ${window.long()}`));
+  const id = window.long();
+  visitor.moduleType?.(nameOfModuleType(id));
+  visitor.element(Buffer.from(`module ${id}`));
   yield* readModuleValues(window, visitor);
 }
 

@@ -35,6 +35,8 @@ export interface RdbVisitor {
   begin(head: KeyHead): void;
   element(first: Buffer, second?: Buffer, endsAtMs?: number): void;
   end(): void;
+  /** Where it is there: the type of a module's value, between `begin` and its elements. */
+  moduleType?(name: string): void;
   /** Where it is there: the bytes of the value as the RDB has them, between `begin` and `end`. */
   raw?(bytes: Buffer): void;
 }
