@@ -141,6 +141,7 @@ function judge(rows: readonly Row[], name: FilesCaseName): Gate[] {
   if (name === "small") return [memory];
   return [
     ratio(rows, "first backup", "restic, first backup", 1),
+    ratio(rows, "first backup", "restic by SFTP, first backup", 1),
     atMost("time of the second backup, of the first", share, SECOND_GATE),
     memory,
   ];
