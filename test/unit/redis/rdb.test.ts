@@ -79,6 +79,31 @@ describe("an RDB that this version does not know", () => {
   });
 });
 
+describe("a compressed string", () => {
+  const compressed = (plainBytes: number, ...bytes: readonly number[]) =>
+    rdb(12, key(0, "name", Buffer.of(0xc3, bytes.length, plainBytes, ...bytes)));
+  const letters = [2, 97, 98, 99];
+
+  it("is told as it was, with runs that refer back", () => {
+    const { keys } = decode(compressed(9, ...letters, 0x80, 2));
+    expect(keys[0]?.elements).toEqual([["abcabcabc", undefined, undefined]]);
+    expect(decode(compressed(15, ...letters, 0xe0, 3, 2)).keys[0]?.elements[0]?.[0]).toBe("abc".repeat(5));
+  });
+
+  it.each([
+    ["is longer than it says", compressed(8, ...letters, 0x80, 2)],
+    ["is shorter than it says", compressed(10, ...letters, 0x80, 2)],
+    ["ends within its letters", compressed(9, 5, 97, 98)],
+    ["ends within a run", compressed(9, ...letters, 0x80)],
+    ["ends within a long run", compressed(15, ...letters, 0xe0)],
+    ["refers to what is not there", compressed(9, ...letters, 0x80, 3)],
+  ])("that %s is refused", (_, bytes) => {
+    expect(() => decode(bytes)).toThrow(
+      expect.objectContaining({ name: "IntegrityError", code: "MALFORMED" }),
+    );
+  });
+});
+
 describe("data of a module", () => {
   it("are read to their end, and the module's type is told by its name", () => {
     const { keys, moduleTypes } = decode(

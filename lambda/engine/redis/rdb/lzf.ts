@@ -76,18 +76,20 @@ export function decompressLzf(input: Uint8Array, plainBytes: number): Buffer {
   const output = Buffer.allocUnsafe(plainBytes);
   let at = 0;
   let filled = 0;
+  // A byte behind the end of the input is no number; the place, which is behind it too, shows that.
   while (at < input.length) {
-    const control = input[at++] ?? 0;
+    const control = input[at++] as number;
     if (control < 32) {
-      if (at + control >= input.length || filled + control >= plainBytes) throw wrongSize();
-      for (let index = 0; index <= control; index++) output[filled++] = input[at++] ?? 0;
+      const end = at + control + 1;
+      if (end > input.length || filled + control >= plainBytes) throw wrongSize();
+      while (at < end) output[filled++] = input[at++] as number;
       continue;
     }
-    let length = control >> 5;
-    if (length === 7) length += input[at++] ?? 0;
-    let from = filled - ((control & 0x1f) << 8) - (input[at++] ?? 0) - 1;
-    if (from < 0 || at > input.length || filled + length + 2 > plainBytes) throw wrongSize();
-    for (let index = 0; index < length + 2; index++) output[filled++] = output[from++] ?? 0;
+    let length = (control >> 5) + 2;
+    if (length === 9) length += input[at++] as number;
+    let from = filled - ((control & 0x1f) << 8) - (input[at++] as number) - 1;
+    if (from < 0 || at > input.length || filled + length > plainBytes) throw wrongSize();
+    for (const end = filled + length; filled < end; filled++) output[filled] = output[from++] as number;
   }
   if (filled !== plainBytes) throw wrongSize();
   return output;
