@@ -90,7 +90,8 @@ async function main(): Promise<void> {
   const limit = setTimeout(() => stop.abort(new Error("the rehearsal's time is over")), TIME_LIMIT_MS);
   await rm(OUTPUT, { recursive: true, force: true });
   const startedAt = new Date();
-  const world = makeWorld({ size: SIZES[options.size], seed: options.seed, signal: stop.signal });
+  const has = options.all ? "everything" : "core";
+  const world = makeWorld({ size: SIZES[options.size], seed: options.seed, has, signal: stop.signal });
   try {
     const results = await runScenario(
       stepsOf(options),

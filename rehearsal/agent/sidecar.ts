@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
+import { startGitDaemon } from "../servers/git-daemon.ts";
 import { startMongod } from "../servers/mongod.ts";
 import { redisVersion, startRedis } from "../servers/redis.ts";
 import type { ContainerPlan } from "./task.ts";
@@ -40,6 +41,14 @@ const PLAYERS: Readonly<Record<string, Player>> = {
     start: (folder, extraArguments, signal) => startRedis({ folder, signal, extraArguments }),
     askMajor: async () => (await redisVersion()).split(".")[0] ?? "",
   },
+  "buildpack-deps": {
+    what: "git",
+    ownArguments: [],
+    // Its command is a line for a shell, which makes the repository and serves it; so does this.
+    start: (folder, _line, signal) => startGitDaemon(folder, signal),
+    // The image's tag names no version of git, and any serves.
+    askMajor: async () => "stable-scm",
+  },
 };
 
 /**
@@ -51,7 +60,7 @@ export async function startSidecar(
   folder: string,
   signal: AbortSignal,
 ): Promise<SidecarServer> {
-  const [, image = "", wanted] = /([a-z]+):(\d+)/.exec(plan.image) ?? [];
+  const [, image = "", wanted] = /([a-z-]+):([\w.-]+)$/.exec(plan.image) ?? [];
   const player = PLAYERS[image];
   if (player === undefined) throw new Error(`This machine has no server for the image ${plan.image}.`);
   const own = join(folder, plan.name);

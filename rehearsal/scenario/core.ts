@@ -2,7 +2,7 @@ import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
 import { everythingComesBack, hostIsLost } from "./disaster-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
-import { configurationComesBack, fileComesBack, redisComesBack } from "./other-steps.ts";
+import { configurationComesBack, fileComesBack, redisComesBack, repositoryComesBack } from "./other-steps.ts";
 import { partComesBackBeside } from "./part-steps.ts";
 import {
   appWasDownOnlyMeanwhile,
@@ -41,6 +41,7 @@ export const allSteps: readonly Step<World>[] = [
   ...coreSteps,
   escalationIsTakenOver,
   archiveIsThawed,
+  repositoryComesBack,
   hostIsLost,
   everythingComesBack,
 ];

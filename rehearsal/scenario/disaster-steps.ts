@@ -6,6 +6,7 @@ import { digestStillCollections } from "../data/oracle.ts";
 import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { waitFor } from "./executions.ts";
+import { judgeRepository } from "./other-steps.ts";
 import type { CompleteRecoveryRecord, SetRecord } from "./records.ts";
 import { runWhenIdle } from "./run-when-idle.ts";
 import { demand, type Step } from "./step.ts";
@@ -21,6 +22,7 @@ interface State {
   readonly mongodb: Readonly<Record<string, string>>;
   readonly redis: string;
   readonly files: readonly string[];
+  readonly code: string;
 }
 
 /** Nobody writes any more, so that the next set is what has to come back. */
@@ -97,6 +99,7 @@ async function readState(world: World): Promise<State> {
     mongodb: await digestStillCollections(world.get("mongo")),
     redis: await askRedis(company, "DEBUG", "DIGEST"),
     files: (await Promise.all(folders.map(digestTree))).flat(),
+    code: company.repositoryPath === undefined ? "" : await judgeRepository(company.repositoryPath),
   };
 }
 

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { recoverWhenIdle } from "./recover-when-idle.ts";
@@ -72,6 +74,36 @@ export const configurationComesBack: Step<World> = {
     return { comparison, files: after };
   },
 };
+
+/** Its folder is gone, as after a wrong command of somebody who meant another one. */
+export const repositoryComesBack: Step<World> = {
+  name: "A git repository is deleted and comes back, every ref and every object of it",
+  run: async (world) => {
+    const path = world.get("company").repositoryPath;
+    demand(path !== undefined, "this rehearsal has no repository");
+    const before = await judgeRepository(path);
+    await rm(path, { recursive: true });
+    const { comparison } = await recoverWhenIdle(world, {
+      source: "code",
+      backupId: backupOf(world, "code"),
+      reason: "rehearsal: repository deleted",
+    });
+    demand(comparison.outcome === "identical", `the comparison is ${JSON.stringify(comparison)}`);
+    const after = await judgeRepository(path);
+    demand(after === before, `the repository was ${before} and is ${after}`);
+    return { comparison, repository: after };
+  },
+};
+
+/** HEAD, refs and ids of every object, by git's own word. */
+export async function judgeRepository(path: string): Promise<string> {
+  const ask = async (...args: string[]) =>
+    (await promisify(execFile)("git", ["-C", path, ...args])).stdout.trim();
+  const objects = await ask("rev-list", "--objects", "--all", "--no-object-names");
+  return [await ask("symbolic-ref", "HEAD"), await ask("for-each-ref"), ...objects.split("\n").sort()].join(
+    "\n",
+  );
+}
 
 function backupOf(world: World, source: string): string {
   const found = world.get("firstSet").find((manifest) => manifest.source === source);

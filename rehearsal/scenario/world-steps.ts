@@ -27,7 +27,7 @@ export const worldStarts: Step<World> = {
     say("starting the local AWS, sshd, mongod and the app");
     const [aws, company] = await Promise.all([
       startLocalAws({ folder: join(folder, "aws"), signal }),
-      startCompany(folder, signal),
+      startCompany(folder, signal, world.options.has),
     ]);
     world.onClose(() => aws.stop());
     world.onClose(() => company.stop());

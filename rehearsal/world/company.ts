@@ -16,8 +16,12 @@ export interface Company extends RehearsalHost, Others, Databases, Pick<Accounts
   replace(): Promise<SshServer>;
 }
 
-/** Starts all of it; passwords are random and live as long as the rehearsal. */
-export async function startCompany(folder: string, signal: AbortSignal): Promise<Company> {
+/** Starts all of it, what only `--all` shows where it is asked for; passwords are random and live as long as the rehearsal. */
+export async function startCompany(
+  folder: string,
+  signal: AbortSignal,
+  has: "core" | "everything" = "core",
+): Promise<Company> {
   const accounts = makeAccounts();
   const disk = join(folder, "disk");
   let databases = await startDatabases(disk, accounts, signal);
@@ -31,7 +35,11 @@ export async function startCompany(folder: string, signal: AbortSignal): Promise
     },
     signal,
   );
-  const folders = { uploadsFolder: join(disk, "uploads"), settingsFolder: join(disk, "settings") };
+  const folders = {
+    uploadsFolder: join(disk, "uploads"),
+    settingsFolder: join(disk, "settings"),
+    ...(has === "everything" && { repositoryPath: join(disk, "erp.git") }),
+  };
   const { redisPassword, databaseUsers } = accounts;
   await fillOthers({ ...folders, redis: databases.redis, redisPassword });
   const app = { mongodbUri: databases.mongod.uri, database: "erp", collection: "invoices" };

@@ -16,6 +16,8 @@ export interface Others {
   readonly redisPassword: string;
   readonly uploadsFolder: string;
   readonly settingsFolder: string;
+  /** A bare repository of git; only in a rehearsal of everything. */
+  readonly repositoryPath?: string;
 }
 
 /** Puts some of everything into them. */
@@ -23,6 +25,7 @@ export async function fillOthers(others: Others): Promise<void> {
   await fillRedis(others);
   await fillUploads(others.uploadsFolder);
   await fillSettings(others);
+  if (others.repositoryPath !== undefined) await fillRepository(others.repositoryPath);
 }
 
 /** One command of Redis, by its own command line. */
@@ -34,8 +37,9 @@ export async function askRedis(others: Others, ...command: string[]): Promise<st
   return stdout.trim();
 }
 
-/** The sources `redis`, `uploads` and `settings` of `estate.yaml`, and the secret that they name. */
-export function otherSourcesOf({ redis, redisPassword, uploadsFolder, settingsFolder }: Others) {
+/** The sources `redis`, `uploads` and `settings`, and where there is a repository `code`, of `estate.yaml`, and the secret that they name. */
+export function otherSourcesOf(others: Others) {
+  const { redis, redisPassword, uploadsFolder, settingsFolder, repositoryPath } = others;
   return {
     sources: {
       redis: {
@@ -44,6 +48,7 @@ export function otherSourcesOf({ redis, redisPassword, uploadsFolder, settingsFo
       },
       uploads: { kind: "files", folders: { uploads: uploadsFolder } },
       settings: { kind: "config", paths: [settingsFolder] },
+      ...(repositoryPath !== undefined && { code: { kind: "git", repositories: { erp: repositoryPath } } }),
     },
     secrets: { [PASSWORD_SECRET]: redisPassword },
   };
@@ -74,4 +79,19 @@ async function fillSettings({ settingsFolder, redisPassword }: Others): Promise<
   await write(".env.example", "REDIS_PASSWORD=\n", 0o644);
   await write("compose.yaml", "services:\n  app:\n    image: erp\n    env_file: .env\n", 0o644);
   await write("nginx/erp.conf", "server {\n  listen 80;\n}\n", 0o644);
+}
+
+/** What a team pushes to the company's server. */
+async function fillRepository(path: string): Promise<void> {
+  const identity = ["-c", "user.name=سارة", "-c", "user.email=sara@example.com"];
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)("git", ["-C", path, ...identity, ...args])).stdout.trim();
+  await mkdir(path, { recursive: true });
+  await git("init", "--quiet", "--bare", "--initial-branch=main", ".");
+  const tree = await git("hash-object", "-w", "-t", "tree", "/dev/null");
+  for (const message of ["begin", "الفواتير", "release"]) {
+    const parent = message === "begin" ? [] : ["-p", "main"];
+    await git("update-ref", "refs/heads/main", await git("commit-tree", tree, ...parent, "-m", message));
+  }
+  await git("tag", "-a", "v1", "-m", "first", "main");
 }

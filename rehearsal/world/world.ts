@@ -17,6 +17,8 @@ import type { DeployedEstate } from "./estate.ts";
 export interface WorldOptions {
   readonly size: ErpSize;
   readonly seed: number;
+  /** Sources beside those of the core. */
+  readonly has: "core" | "everything";
   readonly signal: AbortSignal;
 }
 

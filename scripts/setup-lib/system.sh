@@ -1,8 +1,8 @@
 ensure_system_packages() {
   ensure_packages \
-    flock:util-linux redis-server:redis-server sshd:openssh-server ssh-keygen:openssh-client \
+    flock:util-linux git:git redis-server:redis-server sshd:openssh-server ssh-keygen:openssh-client \
     sqlite3:sqlite3 openssl:openssl
-  found "redis-server, sshd, sqlite3, openssl"
+  found "git, redis-server, sshd, sqlite3, openssl"
 }
 
 # Arguments are `command:package`; packages of the commands that are missing are installed together.

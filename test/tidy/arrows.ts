@@ -35,6 +35,7 @@ const ZONES: readonly Zone[] = [
       "files/",
       "certificates/",
       "config-files/",
+      "git/",
       "mongodb/",
       "redis/",
       "qdrant/",
@@ -64,6 +65,11 @@ const ZONES: readonly Zone[] = [
   },
   {
     at: `${ENGINE}config-files/`,
+    to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
+    never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
+  },
+  {
+    at: `${ENGINE}git/`,
     to: ["stream/", "host/", "model/", "sources/source.ts"].map((folder) => ENGINE + folder),
     never: [...INFRASTRUCTURE, ...DRIVERS, "@aws-sdk/"],
   },

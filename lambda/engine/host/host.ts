@@ -42,6 +42,12 @@ export interface Host extends AsyncDisposable {
   /** Runs a command of the configuration, never one made from input. Output is cut at 64 KiB. */
   run(command: string, signal: AbortSignal): Promise<CommandResult>;
   /**
+   * Hands on what a command of the configuration writes, as it comes; over only when it ended with 0. `input` is what it
+   * reads. Missing where nothing is reached by SSH. Throws `SourceError` COMMAND_FAILED with its last words, TIMED_OUT,
+   * CONNECTION_LOST, and `Cancelled`.
+   */
+  read?(command: string, signal: AbortSignal, input?: string): AsyncIterable<Uint8Array>;
+  /**
    * The same host by a connection of its own that ends with `signal`: for what has to be put right after the work was
    * stopped, or after its connection was lost. Dispose it.
    */

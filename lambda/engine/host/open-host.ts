@@ -7,6 +7,7 @@ import { reachDirectly } from "./direct-host.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { CommandResult, Host, Reach, Reached, SocksProxy } from "./host.ts";
 import { openProxy } from "./proxy.ts";
+import { readCommand } from "./read-command.ts";
 import { runCommand } from "./run-command.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 import { SftpFileSystem } from "./sftp-file-system.ts";
@@ -72,6 +73,10 @@ class SshHost implements Host {
 
   async run(command: string, signal: AbortSignal): Promise<CommandResult> {
     return runCommand(await this.#connected(), command, signal);
+  }
+
+  async *read(command: string, signal: AbortSignal, input?: string): AsyncGenerator<Uint8Array> {
+    yield* readCommand(await this.#connected(), command, signal, input);
   }
 
   anew(signal: AbortSignal): Host {

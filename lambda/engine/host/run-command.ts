@@ -28,8 +28,8 @@ export async function runCommand(
 ): Promise<CommandResult> {
   throwIfAborted(signal);
   const channel = await connection.start(command);
-  const stdout = collect(channel);
-  const stderr = collect(channel.stderr);
+  const stdout = collectOutput(channel);
+  const stderr = collectOutput(channel.stderr);
   const deadline = AbortSignal.timeout(timeoutMs);
   const exit = await waitForExit(channel, AbortSignal.any([signal, deadline]));
   if (exit !== "stopped" && exitCodeOf(exit) !== undefined)
@@ -60,6 +60,18 @@ function waitForExit(channel: ClientChannel, stop: AbortSignal): Promise<Exit | 
   return promise.finally(() => stop.removeEventListener("abort", onStop));
 }
 
+/** The exit code of a command, once its channel is closed; undefined where it had none. */
+export function exitOf(channel: ClientChannel): Promise<number | undefined> {
+  const { promise, resolve } = Promise.withResolvers<number | undefined>();
+  let exit: Exit = { code: undefined, signal: undefined };
+  channel.on("exit", (code: number | null, signalName?: string) => {
+    exit = { code: code ?? undefined, signal: signalName };
+  });
+  channel.on("error", () => resolve(exitCodeOf(exit)));
+  channel.once("close", () => resolve(exitCodeOf(exit)));
+  return promise;
+}
+
 function exitCodeOf({ code, signal }: Exit): number | undefined {
   if (code !== undefined) return code;
   if (signal === undefined) return undefined;
@@ -68,7 +80,7 @@ function exitCodeOf({ code, signal }: Exit): number | undefined {
 }
 
 /** Keeps the first 64 KiB and reads on, so that a talkative command is never held up. */
-function collect(stream: Readable): () => string {
+export function collectOutput(stream: Readable): () => string {
   const kept: Buffer[] = [];
   let room = OUTPUT_LIMIT_BYTES;
   stream.on("data", (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 import { certificates } from "./certificates.ts";
 import { config } from "./config.ts";
 import { files } from "./files.ts";
+import { git } from "./git.ts";
 import { httpExport } from "./http-export.ts";
 import { mongodb } from "./mongodb.ts";
 import { n8n } from "./n8n.ts";
@@ -19,5 +20,6 @@ export const sources: Readonly<Record<string, Source>> = {
   [files.kind]: files as unknown as Source,
   [certificates.kind]: certificates as unknown as Source,
   [config.kind]: config as unknown as Source,
+  [git.kind]: git as unknown as Source,
   [n8n.kind]: n8n as unknown as Source,
 };

@@ -2,6 +2,7 @@ import type { StartWorld } from "./world.ts";
 import { startCertificatesWorld } from "./worlds/certificates.ts";
 import { startConfigWorld } from "./worlds/config.ts";
 import { startFilesWorld } from "./worlds/files.ts";
+import { startGitWorld } from "./worlds/git.ts";
 import { startHttpExportWorld } from "./worlds/http-export.ts";
 import { startMongodbWorld } from "./worlds/mongodb.ts";
 import { startN8nWorld } from "./worlds/n8n.ts";
@@ -18,6 +19,7 @@ export const worlds: Readonly<Record<string, StartWorld>> = {
   qdrant: startQdrantWorld,
   certificates: startCertificatesWorld,
   config: startConfigWorld,
+  git: startGitWorld,
   n8n: startN8nWorld,
   "http-export": startHttpExportWorld,
 };

@@ -15,6 +15,7 @@ it("every registered kind of source is rehearsed, or is left out with its reason
     redisPassword: "x",
     uploadsFolder: "/srv",
     settingsFolder: "/etc",
+    repositoryPath: "/srv/erp.git",
   };
   const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>
     "kind" in source ? source.kind : name,

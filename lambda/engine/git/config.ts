@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { absolutePathSchema } from "../host/absolute-path.ts";
+import type { Address } from "../host/address.ts";
+
+const REPOSITORIES_LIMIT = 100;
+
+/** `estate.yaml` of a source of repositories. */
+export const gitConfigSchema = z.strictObject({
+  /** By a name of one's own: where each lies on the host, bare or with a working tree. */
+  repositories: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,60}$/), absolutePathSchema)
+    .refine((all) => Object.keys(all).length > 0, { message: "at least one repository" })
+    .refine((all) => Object.keys(all).length <= REPOSITORIES_LIMIT, {
+      message: `at most ${REPOSITORIES_LIMIT} repositories`,
+    })
+    .refine((all) => new Set(Object.values(all)).size === Object.values(all).length, {
+      message: "a path is named twice",
+    }),
+});
+
+export interface GitConfig extends z.infer<typeof gitConfigSchema> {
+  /** The server of a drill, which takes them all in. */
+  readonly daemon?: Address;
+}
