@@ -9,7 +9,7 @@ import { freshnessLimitSeconds, localTierLimitSeconds } from "../../lambda/engin
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import { EXPIRY_DAYS, ExpiryAlarm } from "./expiry-alarm.ts";
-import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm, LocalTierAlarm } from "./freshness-alarm.ts";
+import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm, LocalTierAlarm, TrendAlarm } from "./freshness-alarm.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
 import type { EstateStores } from "./stores.ts";
@@ -42,6 +42,8 @@ export class Auditor extends Construct {
     worker.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.minutes(AUDIT_MINUTES) });
     addSchedule(this, estate, worker);
     new AuditAlarm(this, "Silent", { estateName: estate.name, topic });
+    const objectiveSeconds = estate.objectives.rtoSeconds;
+    new TrendAlarm(this, "SlowDrills", { estateName: estate.name, objectiveSeconds, topic });
     addExpiryAlarms(this, estate, topic);
     const limitSeconds = freshnessLimitSeconds(estate);
     if (limitSeconds === undefined) return;

@@ -3,6 +3,7 @@ import { Alarm, ComparisonOperator, Metric, TreatMissingData } from "aws-cdk-lib
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { Construct } from "constructs";
+import { TREND_SHARE } from "../../lambda/engine/model/drill-trend.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 
 /** The auditor runs once in each. */
@@ -76,6 +77,31 @@ export class AuditAlarm extends Alarm {
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       evaluationPeriods: PERIODS,
       treatMissingData: TreatMissingData.BREACHING,
+    });
+    this.addAlarmAction(new SnsAction(topic));
+  }
+}
+
+export interface TrendAlarmProps {
+  readonly estateName: string;
+  /** `objectives.rto`. */
+  readonly objectiveSeconds: number;
+  readonly topic: ITopic;
+}
+
+/** Raises an alert when drills come near the objective: before a recovery takes too long, not after. */
+export class TrendAlarm extends Alarm {
+  constructor(scope: Construct, id: string, { estateName, objectiveSeconds, topic }: TrendAlarmProps) {
+    super(scope, id, {
+      alarmDescription: `By the newest drills the data of the estate ${estateName} take more than ${TREND_SHARE * 100} % of the ${Math.round(objectiveSeconds / 60)} minutes in which everything has to be back. See which source's drills have become slow (backup-estate list), and how long the last disaster-drill took.`,
+      metric: auditMetric(AUDIT_METRICS.recoverySeconds, "Maximum", {
+        [AUDIT_METRICS.estateDimension]: estateName,
+      }),
+      threshold: TREND_SHARE * objectiveSeconds,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: PERIODS,
+      // Before the first drill there is none; that backups are not drilled is told by their age.
+      treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     this.addAlarmAction(new SnsAction(topic));
   }

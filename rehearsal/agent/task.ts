@@ -15,7 +15,7 @@ export interface TaskPlan {
   readonly clusterArn: string;
   readonly family: string;
   readonly worker: ContainerPlan;
-  /** Database servers beside the worker, reached by it at 127.0.0.1. */
+  /** Servers beside the worker, reached by it at 127.0.0.1. */
   readonly sidecars: readonly ContainerPlan[];
   /** The parsed variable `JOB_REQUEST` of the overrides; undefined when there is none. */
   readonly request: JobRequest | undefined;
@@ -30,12 +30,12 @@ export interface JobRequest {
   readonly taskToken?: string;
 }
 
-const DATABASE_IMAGE = /(^|\/)(mongo|redis):/;
+const SERVER_IMAGE = /(^|\/)(mongo|redis|buildpack-deps):/;
 
 /** What has to be started for a task. Throws when it has not exactly one worker container. */
 export function planTask(task: Task, definition: TaskDefinition): TaskPlan {
   const plans = (definition.containerDefinitions ?? []).map((container) => planContainer(container, task));
-  const sidecars = plans.filter(({ image }) => DATABASE_IMAGE.test(image));
+  const sidecars = plans.filter(({ image }) => SERVER_IMAGE.test(image));
   const [worker, ...others] = plans.filter((plan) => !sidecars.includes(plan));
   if (worker === undefined || others.length > 0)
     throw new Error(

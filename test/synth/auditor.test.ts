@@ -40,10 +40,23 @@ describe("a lost backup cannot be missed", () => {
     ]);
   });
 
-  test("all of them take silence for a breach", () => {
-    expect(alarmsOf(watch)).toHaveLength(3);
-    for (const alarm of alarmsOf(watch))
+  test("all but that of slow drills take silence for a breach", () => {
+    const silent = alarmsOf(watch).filter(({ MetricName }) => MetricName !== "ExpectedRecoverySeconds");
+    expect(silent).toHaveLength(3);
+    for (const alarm of silent)
       expect(alarm).toMatchObject({ TreatMissingData: "breaching", EvaluationPeriods: 2 });
+  });
+
+  test("drills that take more than 80 % of the objective are told, before the first one nothing is", () => {
+    const slow = alarmsOf(watch).filter(({ MetricName }) => MetricName === "ExpectedRecoverySeconds");
+    expect(slow).toEqual([
+      expect.objectContaining({
+        Threshold: 0.8 * 1800,
+        ComparisonOperator: "GreaterThanThreshold",
+        TreatMissingData: "notBreaching",
+        AlarmActions: TOPIC,
+      }),
+    ]);
   });
 
   test("the auditor runs once in each period of the alarms, by a schedule of its own", () => {
@@ -64,7 +77,10 @@ describe("a lost backup cannot be missed", () => {
   test("an estate that schedules nothing has no age to judge, but still an auditor", () => {
     const manual = { retainDays: 14, lockDays: 7, storage: "standard", drill: true } as const;
     const { watch: quiet } = synthesizeEstate(makeEstate({ cadences: { manual } }));
-    expect(alarmsOf(quiet).map(({ MetricName }) => MetricName)).toEqual(["AuditRan"]);
+    expect(alarmsOf(quiet).map(({ MetricName }) => MetricName)).toEqual([
+      "AuditRan",
+      "ExpectedRecoverySeconds",
+    ]);
   });
 });
 

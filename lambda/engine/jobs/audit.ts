@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { CADENCES } from "../model/cadence.ts";
 import type { Backup } from "../model/catalog.ts";
+import { type DrilledSource, expectRecoverySeconds, TREND_DRILLS } from "../model/drill-trend.ts";
 import { invariant } from "../model/errors.ts";
 import { AUDIT_METRICS, type Freshness, freshnessLimitSeconds, judgeFreshness } from "../model/freshness.ts";
 import { keys } from "../model/keys.ts";
@@ -8,12 +9,14 @@ import { localCopyRecordSchema } from "../model/local-tier.ts";
 import type { AuditAnswer, auditRequestSchema } from "../model/requests.ts";
 import { findNewestVerified } from "../vault/catalog-reader.ts";
 import { isCopied } from "./local-tier/local-tier-of.ts";
+import { readDrillSeconds } from "./recover/expectation.ts";
 import type { Services } from "./services.ts";
 
 /**
  * Judges the freshness of every source from the vault alone, and of its copy on the host from what is noted of that,
  * tells each age, and last that it was there. A source without a verified backup, or without a copy, sends no age: the alarm takes missing data for a breach. A source that could not be read
- * keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Repeatable.
+ * keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Also tells how long
+ * a complete recovery takes by the drills. Repeatable.
  */
 export async function audit(
   _request: z.infer<typeof auditRequestSchema>,
@@ -32,6 +35,7 @@ export async function audit(
     }
   }
   if (failures.length > 0) throw failures[0];
+  await auditDrills(services, signal);
   await metricsOf(services).put(AUDIT_METRICS.ran, 1, ofEstate(services), signal);
   return { sources };
 }
@@ -52,6 +56,18 @@ async function auditSource(source: string, services: Services, signal: AbortSign
   if (validDays !== undefined)
     await metricsOf(services).put(AUDIT_METRICS.validDays, validDays, dimensions, signal);
   return freshness;
+}
+
+/** Where nothing was drilled yet, nothing is sent. */
+async function auditDrills(services: Services, signal: AbortSignal): Promise<void> {
+  const drilled: DrilledSource[] = [];
+  for (const [source, { kind }] of Object.entries(services.estate.sources)) {
+    const seconds = await readDrillSeconds(source, TREND_DRILLS, services, signal);
+    drilled.push({ stage: services.sourceOf(kind).needs.stage, seconds });
+  }
+  const seconds = expectRecoverySeconds(drilled);
+  if (seconds !== undefined)
+    await metricsOf(services).put(AUDIT_METRICS.recoverySeconds, seconds, ofEstate(services), signal);
 }
 
 /** A copy that was never made sends nothing. Throws where what is noted is no record. */

@@ -10,6 +10,8 @@ export const AUDIT_METRICS = {
   validDays: "ValidDays",
   /** Of the newest copy on the host. */
   localAge: "LocalTierAgeSeconds",
+  /** How long the data of a complete recovery take, by the newest drills. */
+  recoverySeconds: "ExpectedRecoverySeconds",
   ran: "AuditRan",
   estateDimension: "Estate",
   sourceDimension: "Source",

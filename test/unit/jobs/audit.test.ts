@@ -118,6 +118,24 @@ describe("the auditor", () => {
     expect(await audited({})).toEqual([]);
   });
 
+  test("sends how long everything takes to come back by the drills, and nothing before the first one", async () => {
+    await seal({ hour: 21, cadence: "daily", checked: "intact" });
+    await run();
+    expect(world.numbers.map(({ name }) => name)).not.toContain("ExpectedRecoverySeconds");
+    await seal({ hour: 22, cadence: "daily", checked: "intact", drill: "identical" });
+    await seal({ hour: 23, cadence: "daily", checked: "intact", drill: "different" });
+    world.numbers.length = 0;
+    await run();
+    const { startedAt, endedAt } = makeDrill(makeBackup({}), "identical");
+    expect(world.numbers.filter(({ name }) => name === "ExpectedRecoverySeconds")).toEqual([
+      {
+        name: "ExpectedRecoverySeconds",
+        value: Math.ceil((Date.parse(endedAt) - Date.parse(startedAt)) / 1000),
+        dimensions: { Estate: "demo" },
+      },
+    ]);
+  });
+
   test("lets a higher cadence count for the lower ones", async () => {
     await seal({ hour: 21, checked: "intact" });
     await seal({ hour: 23, cadence: "daily", checked: "intact", drill: "identical" });

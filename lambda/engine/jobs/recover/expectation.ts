@@ -14,17 +14,26 @@ export async function expectSeconds(
 ): Promise<number | undefined> {
   const own = drillSeconds(backup);
   if (own !== undefined) return own;
-  const query = {
-    source: backup.ref.source,
-    cadences: FULL_CADENCES,
-    newestPerCadence: LOOKED_AT_PER_CADENCE,
-  };
+  const [newest] = await readDrillSeconds(backup.ref.source, 1, services, signal);
+  return newest;
+}
+
+/** Seconds of the newest drills of the whole source, `limit` at most, the newest first. */
+export async function readDrillSeconds(
+  source: string,
+  limit: number,
+  services: Pick<Services, "vault">,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const query = { source, cadences: FULL_CADENCES, newestPerCadence: LOOKED_AT_PER_CADENCE };
+  const found: number[] = [];
   for await (const entry of walkCatalog(services.vault, query, signal)) {
     const seconds =
       entry.kind === "backup" && tellsOfAll(entry.backup) ? drillSeconds(entry.backup) : undefined;
-    if (seconds !== undefined) return seconds;
+    if (seconds !== undefined) found.push(seconds);
+    if (found.length >= limit) break;
   }
-  return undefined;
+  return found;
 }
 
 /** A part of the source is restored in no time, and says nothing of the whole. */
