@@ -67,5 +67,15 @@ export async function makeFolders(folder: string, files: FileSystem): Promise<vo
     if ((await files.stat(Buffer.from(at))) !== undefined) break;
     missing.push(at);
   }
-  for (const one of missing.toReversed()) await files.makeFolder(Buffer.from(one));
+  for (const one of missing.toReversed()) await makeFolder(one, files);
+}
+
+/** Two sources of one stage are put back at once, and on a new machine both miss the same parents. */
+async function makeFolder(folder: string, files: FileSystem): Promise<void> {
+  const path = Buffer.from(folder);
+  try {
+    await files.makeFolder(path);
+  } catch (error) {
+    if ((await files.stat(path))?.type !== "folder") throw error;
+  }
 }
