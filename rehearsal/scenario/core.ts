@@ -1,5 +1,6 @@
 import type { World } from "../world/world.ts";
 import { backupIsProven, scheduleStartsBackup } from "./backup-steps.ts";
+import { certificateComesBack } from "./certificate-steps.ts";
 import { everythingComesBack, hostIsLost } from "./disaster-steps.ts";
 import { corruptionRaisesOneAlert, lockRefusesDelete, replicaHoldsBackup } from "./guard-steps.ts";
 import { configurationComesBack, fileComesBack, redisComesBack, repositoryComesBack } from "./other-steps.ts";
@@ -42,6 +43,7 @@ export const allSteps: readonly Step<World>[] = [
   escalationIsTakenOver,
   archiveIsThawed,
   repositoryComesBack,
+  certificateComesBack,
   hostIsLost,
   everythingComesBack,
 ];

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { MongoClient } from "mongodb";
 import { digestStillCollections } from "../data/oracle.ts";
+import { askShown } from "../world/front.ts";
 import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { waitFor } from "./executions.ts";
@@ -23,6 +24,8 @@ interface State {
   readonly redis: string;
   readonly files: readonly string[];
   readonly code: string;
+  /** What the TLS server shows. */
+  readonly certificate: string | undefined;
 }
 
 /** Nobody writes any more, so that the next set is what has to come back. */
@@ -94,12 +97,13 @@ async function waitForSet(world: World, since: Date): Promise<SetRecord> {
 
 async function readState(world: World): Promise<State> {
   const company = world.get("company");
-  const folders = [company.uploadsFolder, company.settingsFolder];
+  const folders = [company.uploadsFolder, company.settingsFolder, company.front.certificatesFolder];
   return {
     mongodb: await digestStillCollections(world.get("mongo")),
     redis: await askRedis(company, "DEBUG", "DIGEST"),
     files: (await Promise.all(folders.map(digestTree))).flat(),
     code: company.repositoryPath === undefined ? "" : await judgeRepository(company.repositoryPath),
+    certificate: await askShown(company.front),
   };
 }
 

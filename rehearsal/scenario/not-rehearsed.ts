@@ -1,6 +1,5 @@
 /** Kinds of sources that no rehearsal shows, each with the reason; the report lists them aloud. */
 export const NOT_REHEARSED: Readonly<Record<string, string>> = {
-  certificates: "its contract suite and traps run on a real sshd with certificates of openssl",
   "http-export":
     "its contract suite runs on a real HTTP server; an application to restore into is the user's own",
   n8n: "a real instance takes minutes and gigabytes to install: npm run test:n8n dumps, loses and restores one",

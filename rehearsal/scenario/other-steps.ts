@@ -105,13 +105,15 @@ export async function judgeRepository(path: string): Promise<string> {
   );
 }
 
-function backupOf(world: World, source: string): string {
+/** The backup of that source in the set that a schedule made first. */
+export function backupOf(world: World, source: string): string {
   const found = world.get("firstSet").find((manifest) => manifest.source === source);
   demand(found !== undefined, `the first set has no backup of ${source}`);
   return found.backupId;
 }
 
-async function judge(path: string): Promise<string> {
+/** Digest, mode and time of a file, as the machine itself tells them. */
+export async function judge(path: string): Promise<string> {
   const { mode, mtime } = await stat(path);
   const digest = createHash("sha256")
     .update(await readFile(path))

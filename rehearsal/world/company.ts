@@ -4,6 +4,7 @@ import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type ServiceEngine, startServiceEngine } from "../host/services.ts";
 import { type SshServer, startSshServer } from "../servers/sshd.ts";
 import { type Accounts, type Databases, makeAccounts, startDatabases } from "./databases.ts";
+import { type Front, startFront } from "./front.ts";
 import { fillOthers, type Others } from "./others.ts";
 
 /** A small company's server: MongoDB as a one-node replica set with access control, Redis, uploads, sshd, and an app. */
@@ -45,10 +46,12 @@ export async function startCompany(
   const app = { mongodbUri: databases.mongod.uri, database: "erp", collection: "invoices" };
   const { settingsFolder } = folders;
   const host = await startHost({ folder: join(folder, "host"), settingsFolder, app, signal });
-  const ends = endsOf({ host, engine, signal, folder, disk });
+  const front = await startFront(join(folder, "front"), join(disk, "certificates"));
+  const ends = endsOf({ host, engine, front, signal, folder, disk });
   return {
     ...host,
     ...folders,
+    front,
     ...{ redisPassword, databaseUsers, servicesCommand: engine.command },
     get mongod() {
       return databases.mongod;
@@ -69,16 +72,18 @@ export async function startCompany(
 interface Parts {
   readonly host: RehearsalHost;
   readonly engine: ServiceEngine;
+  readonly front: Front;
   readonly signal: AbortSignal;
   readonly folder: string;
   readonly disk: string;
 }
 
-function endsOf({ host, engine, signal, folder, disk }: Parts) {
+function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
   let machine: SshServer | undefined;
   return {
     lose: async ({ mongod, redis }: Databases) => {
       await host.die();
+      await front.kill();
       await redis.kill();
       await mongod.kill();
       await rm(disk, { recursive: true, force: true, maxRetries: 5 });
@@ -92,6 +97,7 @@ function endsOf({ host, engine, signal, folder, disk }: Parts) {
     stop: async ({ mongod, redis }: Databases) => {
       await engine.stop();
       await host.stop().catch(() => undefined);
+      await front.kill();
       await machine?.stop();
       await redis.stop();
       await mongod.stop();

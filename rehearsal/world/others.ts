@@ -4,13 +4,14 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { RedisServer } from "../servers/redis.ts";
+import type { Front } from "./front.ts";
 
 const SESSIONS = 2_000;
 const INVOICES = 40;
 const SCAN_BYTES = 30_000;
 const PASSWORD_SECRET = "company/redis";
 
-/** What a company has beside its database: sessions in a Redis, uploads in a folder, and its configuration. */
+/** What a company has beside its database: sessions in a Redis, uploads in a folder, its configuration, and a TLS server. */
 export interface Others {
   readonly redis: RedisServer;
   readonly redisPassword: string;
@@ -18,10 +19,14 @@ export interface Others {
   readonly settingsFolder: string;
   /** A bare repository of git; only in a rehearsal of everything. */
   readonly repositoryPath?: string;
+  readonly front: Front;
 }
 
+/** What is filled by us; chain and key are there with their server. */
+type Filled = Omit<Others, "front">;
+
 /** Puts some of everything into them. */
-export async function fillOthers(others: Others): Promise<void> {
+export async function fillOthers(others: Filled): Promise<void> {
   await fillRedis(others);
   await fillUploads(others.uploadsFolder);
   await fillSettings(others);
@@ -29,7 +34,7 @@ export async function fillOthers(others: Others): Promise<void> {
 }
 
 /** One command of Redis, by its own command line. */
-export async function askRedis(others: Others, ...command: string[]): Promise<string> {
+export async function askRedis(others: Filled, ...command: string[]): Promise<string> {
   const env = { ...process.env, REDISCLI_AUTH: others.redisPassword };
   const { stdout } = await promisify(execFile)("redis-cli", ["-p", String(others.redis.port), ...command], {
     env,
@@ -37,9 +42,9 @@ export async function askRedis(others: Others, ...command: string[]): Promise<st
   return stdout.trim();
 }
 
-/** The sources `redis`, `uploads` and `settings`, and where there is a repository `code`, of `estate.yaml`, and the secret that they name. */
+/** The sources `redis`, `uploads`, `settings` and `tls`, and where there is a repository `code`, of `estate.yaml`, and the secret that they name. */
 export function otherSourcesOf(others: Others) {
-  const { redis, redisPassword, uploadsFolder, settingsFolder, repositoryPath } = others;
+  const { redis, redisPassword, uploadsFolder, settingsFolder, repositoryPath, front } = others;
   return {
     sources: {
       redis: {
@@ -49,12 +54,18 @@ export function otherSourcesOf(others: Others) {
       uploads: { kind: "files", folders: { uploads: uploadsFolder } },
       settings: { kind: "config", paths: [settingsFolder] },
       ...(repositoryPath !== undefined && { code: { kind: "git", repositories: { erp: repositoryPath } } }),
+      tls: {
+        kind: "certificates",
+        domains: { [front.domain]: { chain: front.chainPath, key: front.keyPath } },
+        served: { [front.domain]: { address: `127.0.0.1:${front.port}`, through: "ssh" } },
+        reload: front.reloadCommand,
+      },
     },
     secrets: { [PASSWORD_SECRET]: redisPassword },
   };
 }
 
-async function fillRedis(others: Others): Promise<void> {
+async function fillRedis(others: Filled): Promise<void> {
   const script = `for n = 1, ${SESSIONS} do
     redis.call("SET", "session:" .. n, "مستخدم " .. n, "EX", 86400)
     redis.call("HSET", "cart:" .. n % 50, "item:" .. n, n)
@@ -71,7 +82,7 @@ async function fillUploads(folder: string): Promise<void> {
   await chmod(join(folder, "invoices", "فاتورة-1.pdf"), 0o600);
 }
 
-async function fillSettings({ settingsFolder, redisPassword }: Others): Promise<void> {
+async function fillSettings({ settingsFolder, redisPassword }: Filled): Promise<void> {
   await mkdir(join(settingsFolder, "nginx"), { recursive: true });
   const write = (name: string, text: string, mode: number) =>
     writeFile(join(settingsFolder, name), text, { mode });

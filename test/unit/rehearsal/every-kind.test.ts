@@ -16,6 +16,7 @@ it("every registered kind of source is rehearsed, or is left out with its reason
     uploadsFolder: "/srv",
     settingsFolder: "/etc",
     repositoryPath: "/srv/erp.git",
+    front: { domain: "erp.example.test", port: 1, chainPath: "/c", keyPath: "/k", reloadCommand: "true" },
   };
   const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>
     "kind" in source ? source.kind : name,
