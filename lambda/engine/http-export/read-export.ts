@@ -25,7 +25,7 @@ interface Page {
 
 /**
  * The records of one export, page after page, as they were written; the header of a CSV comes once. Throws
- * `SourceError` for an answer that is cut, of another format, or leads in a circle or to another host.
+ * `SourceError` for an answer that is cut, of another format or header, or leads in a circle or to another host.
  */
 export async function* readExport(
   place: Place,
@@ -34,17 +34,22 @@ export async function* readExport(
 ): AsyncGenerator<Buffer> {
   const visited = new Set<string>();
   let next: URL | undefined = firstPage(place.base, request);
-  let headers = 0;
+  let header: Buffer | undefined;
   for (let pages = 1; next !== undefined; pages++) {
     requireNew(visited, next, pages);
     const url: URL = next;
     const page: Page = await readPage(place, request, url);
     const before = judge.count;
+    let isFirst = true;
     for await (const record of page.records) {
       throwIfAborted(place.signal);
-      const isHeader = request.format === "csv" && headers < pages;
-      if (isHeader) headers = pages;
-      if (isHeader && pages > 1) continue;
+      const isHeader = request.format === "csv" && isFirst;
+      isFirst = false;
+      if (isHeader && header !== undefined) {
+        requireSameHeader(header, record, url);
+        continue;
+      }
+      if (isHeader) header = Buffer.from(record);
       judge.add(record);
       yield record;
     }
@@ -121,6 +126,16 @@ function parse(text: Buffer, url: URL): unknown {
       { cause, facts: { path: url.pathname } },
     );
   }
+}
+
+/** What a page begins with would be lost where it is a record, and its cells be mixed up where it is another header. */
+function requireSameHeader(header: Buffer, row: Buffer, url: URL): void {
+  if (row.equals(header)) return;
+  throw new SourceError(
+    "UNHEALTHY",
+    `A further page of ${url.pathname} does not begin with the header of the first, expected the same on every page. Ask for an export in one page, or for JSON.`,
+    { facts: { path: url.pathname } },
+  );
 }
 
 function requireNew(visited: Set<string>, url: URL, pages: number): void {

@@ -18,9 +18,10 @@ const CONTENT_TYPES: Readonly<Record<Reimport["body"], string>> = {
 };
 
 /**
- * Sends the records of a backup back by each request's template, in the order of the configuration. Throws
- * `RefusedError` before anything is sent: TARGET_NOT_EMPTY where the application already gives records and nothing
- * was said, or has no template to clear it; INPUT_INVALID where a request has no template.
+ * Sends the records of a backup back by each request's template, in the order of the configuration. They are read
+ * twice: all must be whole and keep the rules before anything is cleared or sent. Throws `IntegrityError` and
+ * `RefusedError` before that: TARGET_NOT_EMPTY where the application already gives records and nothing was said, or
+ * has no template to clear it; INPUT_INVALID where a request has no template, or a record breaks the rules of now.
  */
 export async function reimport(
   place: Place,
@@ -28,6 +29,7 @@ export async function reimport(
   { items, guard, beforeChange }: Pick<RestoreRequest, "items" | "guard" | "beforeChange">,
 ): Promise<RestoreReport> {
   const planned = planReimport(requests, items);
+  for (const one of planned) await requireSendable(one);
   const filled = await findFilled(place, planned, guard);
   await beforeChange?.();
   await clear(place, filled);
@@ -62,6 +64,19 @@ function planReimport(requests: Requests, items: readonly RestoreItem[]): Planne
     `The exports cannot be sent back; nothing was changed.\n${faults.map((fault) => `- ${fault}`).join("\n")}\nAdd what is missing to estate.yaml, or send the records by hand: \`backup-estate download\`, docs/formats.md.`,
     { facts: { faults } },
   );
+}
+
+async function requireSendable(planned: Planned): Promise<void> {
+  try {
+    for await (const _ of readStored(planned));
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    throw new RefusedError(
+      "INPUT_INVALID",
+      `The stored export ${planned.name} breaks the rules that estate.yaml has now: ${error.message} Nothing was changed; set \`rules\` for the recovery to those of the backup, which its requests.json has.`,
+      { cause: error, facts: { export: planned.name } },
+    );
+  }
 }
 
 /** The exports of which the application gives records now. Throws `RefusedError` TARGET_NOT_EMPTY. */
@@ -107,25 +122,32 @@ export async function hasRecords(place: Place, request: ExportRequest): Promise<
   return false;
 }
 
-async function sendRecords(place: Place, { name, request, template, item }: Planned): Promise<number> {
-  const judge = new RecordJudge(
-    { ...request, rules: { ...request.rules, atLeast: 0 } },
-    `The stored export ${name}`,
-  );
-  const format = request.format === "csv" ? "csv" : "ndjson";
-  const plain = chain(item.open(), exactly(item.plainBytes, `The stored export ${name}`));
+async function sendRecords(place: Place, planned: Planned): Promise<number> {
+  const { template } = planned;
+  let records = 0;
   let header: Buffer | undefined;
   let batch: Buffer[] = [];
-  for await (const record of splitRows(plain, format, `The stored export ${name}`)) {
-    judge.add(record);
-    if (judge.isRecord) batch.push(Buffer.from(record));
-    else header = Buffer.from(record);
+  for await (const { row, isRecord } of readStored(planned)) {
+    if (isRecord) batch.push(Buffer.from(row));
+    else header = Buffer.from(row);
+    records += isRecord ? 1 : 0;
     if (batch.length < template.recordsPerRequest) continue;
     await sendBatch(place, template, header, batch);
     batch = [];
   }
   if (batch.length > 0) await sendBatch(place, template, header, batch);
-  return judge.count;
+  return records;
+}
+
+/** The rows of a stored export, judged. Throws `IntegrityError` where it is cut, `SourceError` as its judge does. */
+async function* readStored({ name, request, item }: Planned) {
+  const what = `The stored export ${name}`;
+  const judge = new RecordJudge({ ...request, rules: { ...request.rules, atLeast: 0 } }, what);
+  const format = request.format === "csv" ? "csv" : "ndjson";
+  for await (const row of splitRows(chain(item.open(), exactly(item.plainBytes, what)), format, what)) {
+    judge.add(row);
+    yield { row, isRecord: judge.isRecord };
+  }
 }
 
 async function sendBatch(

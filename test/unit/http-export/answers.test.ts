@@ -77,6 +77,27 @@ describe("an export in pages", () => {
     expect(await dump({ paging: { by: "number", parameter: "page" } })).toEqual(['{"id":1}', '{"id":2}']);
   });
 
+  it("of CSV has the header of each page once, and is refused where a page begins with something else", async () => {
+    const pages = new Map([["1", "id,name\n1,a\n"]]);
+    api.intercept = (request, response) => {
+      const page = new URL(request.url ?? "", api.baseUrl).searchParams.get("page") ?? "";
+      response.writeHead(200, { "content-type": "text/csv" }).end(pages.get(page) ?? "");
+      return true;
+    };
+    const read = async () => {
+      const request = { format: "csv", records: undefined, paging: { by: "number", parameter: "page" } };
+      await using session = await open(request);
+      const items = await readDump(session.dump({ proof: "as-read" }));
+      return items.get("export/customers.csv")?.toString();
+    };
+    pages.set("2", "id,name\n2,b\n");
+    expect(await read()).toBe("id,name\n1,a\n2,b\n");
+    for (const other of ["2,b\n3,c\n", "name,id\nb,2\n"]) {
+      pages.set("2", other);
+      expect(await failureOf(read()), other).toMatchObject({ name: "SourceError", code: "UNHEALTHY" });
+    }
+  });
+
   it("is refused when its pages lead in a circle", async () => {
     api.intercept = (_, response) => {
       const body = { next: "/admin/customers?from=1", data: { items: [{ id: 1 }] } };
@@ -228,6 +249,34 @@ describe("sending an export back", () => {
     const restoring = session.restore({ items: [item], manifest: {} as never, guard: "replace" });
     expect(await failureOf(restoring)).toMatchObject({ name: "RefusedError", code: "TARGET_NOT_EMPTY" });
     expect(api.seen.filter((line) => !line.startsWith("GET"))).toEqual([]);
+  });
+});
+
+describe("an application with records of its own", () => {
+  const clear = { path: "/customers", body: "array", clear: { path: "/customers" } };
+  const stored = Buffer.from('{"id":1,"name":"a"}\n');
+
+  it.each([
+    ["is cut", stored.subarray(0, -1), stored.length, {}],
+    ["breaks the rules of now", stored, stored.length, { fields: { email: "string" } }],
+  ])("keeps them where the stored export %s", async (_, bytes, plainBytes, fields) => {
+    await using session = await open({ reimport: clear, rules: { ...fields } });
+    const item = {
+      name: "export/customers.ndjson",
+      plainBytes,
+      open: async function* () {
+        yield bytes;
+      },
+    };
+    let changing = false;
+    const beforeChange = async () => {
+      changing = true;
+    };
+    await failureOf(
+      session.restore({ items: [item], manifest: {} as never, guard: "replace", beforeChange }),
+    );
+    expect(changing).toBe(false);
+    expect(api.tables.get("customers")).toHaveLength(120);
   });
 });
 
