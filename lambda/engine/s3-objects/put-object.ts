@@ -55,7 +55,7 @@ async function putWhole(store: Store, upload: Upload, body: Bytes): Promise<void
   const bytes = Buffer.concat(await Array.fromAsync(body));
   const input = { ...inputOf(upload), Body: bytes, ContentMD5: md5Of(bytes) };
   await store.call(`write ${describe(upload)}`, (client, options) =>
-    client.send(new PutObjectCommand(input), options),
+    client.send(withExpires(new PutObjectCommand(input), upload), options),
   );
 }
 
@@ -64,7 +64,7 @@ async function putParts(store: Store, upload: Upload, body: Bytes): Promise<void
   const { Tagging: _, ...input } = inputOf(upload);
   const { Bucket, Key } = input;
   const { UploadId } = await store.call(`begin ${describe(upload)}`, (client, options) =>
-    client.send(new CreateMultipartUploadCommand(input), options),
+    client.send(withExpires(new CreateMultipartUploadCommand(input), upload), options),
   );
   const id = { Bucket, Key, UploadId };
   try {
@@ -117,7 +117,7 @@ async function* cut(source: Bytes, size: number): AsyncGenerator<Buffer> {
 }
 
 function inputOf({ bucket, entry }: Upload) {
-  const { ExpiresString, ...headers } = entry.headers;
+  const { ExpiresString: _, ...headers } = entry.headers;
   const tagging = entry.tags
     .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
     .join("&");
@@ -125,10 +125,26 @@ function inputOf({ bucket, entry }: Upload) {
     Bucket: bucket,
     Key: entry.key,
     ...headers,
-    ...(ExpiresString !== undefined && { Expires: new Date(ExpiresString) }),
     Metadata: entry.metadata,
     ...(tagging !== "" && { Tagging: tagging }),
   };
+}
+
+/** The header as it was: servers keep whatever an application wrote, such as `0`, and the client takes a date only. */
+function withExpires<Command extends PutObjectCommand | CreateMultipartUploadCommand>(
+  command: Command,
+  { entry }: Upload,
+): Command {
+  const { ExpiresString } = entry.headers;
+  if (ExpiresString === undefined) return command;
+  (command as PutObjectCommand).middlewareStack.add(
+    (next) => (args) => {
+      Object.assign((args.request as { readonly headers: object }).headers, { expires: ExpiresString });
+      return next(args);
+    },
+    { step: "build", name: "expiresAsItWas" },
+  );
+  return command;
 }
 
 function md5Of(bytes: Uint8Array): string {

@@ -72,6 +72,35 @@ it("brings back every odd key that the server takes", async () => {
   expect(await judgeS3(target)).toEqual(await judgeS3(source));
 });
 
+it("brings back an Expires that is no date, in one upload and in parts", async () => {
+  for (const [key, text] of [
+    ["a", "0"],
+    ["b", "never"],
+    ["c", "Wed, 21 Oct 2026 07:28:00 GMT"],
+  ] as const) {
+    const command = new PutObjectCommand({ Bucket: "photos", Key: key, Body: Buffer.alloc(PART_BYTES + 1) });
+    command.middlewareStack.add(
+      (next) => (args) => {
+        Object.assign((args.request as { headers: object }).headers, { expires: text });
+        return next(args);
+      },
+      { step: "build" },
+    );
+    await source.client.send(command);
+  }
+  const backup = await dumpBuckets(source, BUCKETS);
+  const kept = readIndexLines(backup.items).map(
+    (line) => (line.headers as { ExpiresString?: string })?.ExpiresString,
+  );
+  expect(kept).toEqual(expect.arrayContaining(["0", "never", "Wed, 21 Oct 2026 07:28:00 GMT"]));
+  for (const partBytes of [PART_BYTES, 2 * PART_BYTES]) {
+    await removeBuckets(target);
+    await using session = await openBuckets(target, BUCKETS, { partBytes });
+    await restoreBuckets(session, backup);
+    expect(await session.fingerprint()).toEqual(backup.summary.fingerprint);
+  }
+});
+
 it("puts an object above the limit of one upload back in parts, with all that belongs to it", async () => {
   const body = Buffer.concat([
     Buffer.alloc(PART_BYTES, 1),
