@@ -121,7 +121,7 @@ async function nearestFolder(folder: string, files: FileSystem): Promise<string>
 
 async function put({ header, bytes }: Entry, tools: RestoreTools): Promise<void> {
   const place = await targetOf(header.path, tools);
-  if (header.type === "folder") return await makeFolders(place, tools.files);
+  if (header.type === "folder") return await putFolder(place, tools.files);
   if (header.type === "file") {
     await putFile(place, { bytes, facts: header }, putTools(tools));
     return;
@@ -130,6 +130,13 @@ async function put({ header, bytes }: Entry, tools: RestoreTools): Promise<void>
   if ((await tools.files.lstat(Buffer.from(place))) !== undefined)
     await tools.files.removeFile(Buffer.from(place));
   await tools.files.makeLink(Buffer.from(place), Buffer.from(header.target));
+}
+
+/** What lies below it comes next, and must not follow a link that somebody put there. */
+async function putFolder(place: string, files: FileSystem): Promise<void> {
+  const facts = await files.lstat(Buffer.from(place));
+  if (facts !== undefined && facts.type !== "folder") await files.removeFile(Buffer.from(place));
+  await makeFolders(place, files);
 }
 
 function putTools({ config, files, newName }: RestoreTools): PutTools {

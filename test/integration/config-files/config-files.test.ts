@@ -14,10 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FileSystem } from "../../../lambda/engine/host/file-system.ts";
-import { openHost } from "../../../lambda/engine/host/open-host.ts";
 import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
 import { config } from "../../../lambda/engine/sources/config.ts";
-import type { TargetGuard } from "../../../lambda/engine/sources/source.ts";
+import { ALL, configFilesOn } from "../../support/config-files.ts";
 import {
   makeContext,
   manifestFor,
@@ -45,41 +44,8 @@ beforeEach(async () => {
 });
 
 const at = (...path: string[]) => join(folder, ...path);
-const ALL = { paths: ["/srv"] };
 
-async function open(options: object, wrap: (files: FileSystem) => FileSystem = (files) => files) {
-  const host = await openHost(sshd.host, sshd.privateKey, NEVER);
-  const wrapped = { ...host, files: async () => wrap((await host.files?.()) as FileSystem) };
-  const parsed = config.config.parse({ root: folder, ...options });
-  const context = { ...makeContext(NEVER), host: { ...wrapped, [Symbol.asyncDispose]: async () => {} } };
-  const session = await config.open(parsed, context, "write");
-  return {
-    session,
-    async [Symbol.asyncDispose]() {
-      await session[Symbol.asyncDispose]();
-      await host[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function take(options: object = ALL, wrap?: (files: FileSystem) => FileSystem): Promise<TakenDump> {
-  await using opened = await open(options, wrap);
-  const dump = opened.session.dump({ proof: "as-read" });
-  return { items: await readItems(dump, 1), summary: await dump.summary() };
-}
-
-async function restore(
-  taken: TakenDump,
-  options: object = ALL,
-  guard: TargetGuard = "replace",
-  wrap?: (files: FileSystem) => FileSystem,
-) {
-  await using opened = await open(options, wrap);
-  const items = toRestoreItems(taken.items);
-  const manifest = { ...manifestFor(taken.summary), source: "config", kind: "config" };
-  await opened.session.restore({ items, manifest, guard });
-  return compareFingerprints(taken.summary.fingerprint, await opened.session.fingerprint({ backup: items }));
-}
+const { open, take, restore } = configFilesOn(() => ({ sshd, folder }));
 
 describe("a backup of configuration", () => {
   it("is none where a named path is not there, and says which", async () => {
@@ -238,6 +204,23 @@ describe("a recovery of configuration", () => {
     expect(await readFile(at("etc/real.conf"), "utf8")).toBe("listen 80;\n");
     expect(await readFile(at("passwords"), "utf8")).toBe("not to be touched");
     expect((await lstat(at("srv/.env"))).isSymbolicLink()).toBe(false);
+  });
+
+  it("makes a folder again that is a link or a file now, and writes nothing to where the link leads", async () => {
+    for (const name of ["sites", "certs"]) {
+      await mkdir(at("srv", name));
+      await writeFile(at("srv", name, "shop"), "as it was\n");
+    }
+    const taken = await take();
+    await mkdir(at("elsewhere"));
+    await writeFile(at("elsewhere/shop"), "not to be touched");
+    for (const name of ["sites", "certs"]) await rm(at("srv", name), { recursive: true });
+    await symlink(at("elsewhere"), at("srv/sites"));
+    await writeFile(at("srv/certs"), "a file now");
+    expect(await restore(taken)).toEqual([]);
+    expect(await readFile(at("elsewhere/shop"), "utf8")).toBe("not to be touched");
+    expect((await lstat(at("srv/sites"))).isDirectory()).toBe(true);
+    expect(await readFile(at("srv/certs/shop"), "utf8")).toBe("as it was\n");
   });
 
   it("is refused for a path that the estate does not name, before anything is changed", async () => {
