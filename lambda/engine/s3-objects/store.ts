@@ -4,12 +4,13 @@ import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction } from "node:net";
 import { S3Client } from "@aws-sdk/client-s3";
 import { throwIfAborted } from "../model/errors.ts";
+import { SMALL_WRITES_STEP, smallWrites } from "../stream/small-writes.ts";
 import { translate } from "./translate-error.ts";
 
 /** How often one call is tried when S3 is busy or the connection breaks, with the SDK's growing pauses. */
 const CALL_ATTEMPTS = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Nothing arrived for so long. */
+/** Nothing was sent or arrived for so long. */
 const SILENCE_TIMEOUT_MS = 60_000;
 const SOCKETS_LIMIT = 64;
 /** About what one call leaves behind. */
@@ -30,17 +31,20 @@ interface CallOptions {
   readonly abortSignal: AbortSignal;
 }
 
-/** An S3 server. Every call ends with the signal and throws as `translate-error.ts` says. */
+/**
+ * An S3 server. Every call ends with the signal and throws as `translate-error.ts` says. A connection on which nothing
+ * moves for `silenceTimeoutMs` is broken, and the call is tried again; a slow one may take its time.
+ */
 export class Store {
   readonly signal: AbortSignal;
   readonly region: string;
   readonly #client: S3Client;
   #letGoBytes = 0;
 
-  constructor(place: Place, signal: AbortSignal) {
+  constructor(place: Place, signal: AbortSignal, silenceTimeoutMs = SILENCE_TIMEOUT_MS) {
     this.signal = signal;
     this.region = place.region;
-    this.#client = makeClient(place);
+    this.#client = makeClient(place, silenceTimeoutMs);
   }
 
   /** `what` ends "Could not …" in a message. */
@@ -83,26 +87,27 @@ export class Store {
 }
 
 /** Nothing comes from the environment: the worker's own credentials and endpoints are those of the vault. */
-function makeClient({ host, port, region, credentials, tls }: Place): S3Client {
+function makeClient({ host, port, region, credentials, tls }: Place, silenceTimeoutMs: number): S3Client {
   const name = tls?.serverName ?? host;
-  return new S3Client({
+  const client = new S3Client({
     endpoint: `${tls === undefined ? "http" : "https"}://${name.includes(":") ? `[${name}]` : name}:${port}`,
     region,
     credentials,
     forcePathStyle: true,
     maxAttempts: CALL_ATTEMPTS,
     retryMode: "standard",
+    // Never `requestTimeout`: it runs until the answer begins, the sending of a whole part included.
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: SILENCE_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-      socketTimeout: SILENCE_TIMEOUT_MS,
+      socketTimeout: silenceTimeoutMs,
       ...agentsFor(host, tls),
     },
     // Older servers know no checksums but Content-MD5, which is sent with every body.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   });
+  client.middlewareStack.add(smallWrites, SMALL_WRITES_STEP);
+  return client;
 }
 
 /** The name on a certificate is asked for and signed; the address of the tunnel is where it leads. */

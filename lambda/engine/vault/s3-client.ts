@@ -1,12 +1,11 @@
-import { Readable } from "node:stream";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { SMALL_WRITES_STEP, smallWrites } from "../stream/small-writes.ts";
 
 /** How often one call is tried when S3 is busy or the connection breaks, with the SDK's growing pauses. */
 export const S3_CALL_ATTEMPTS = 6;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Nothing was sent or arrived for so long. */
 const SILENCE_TIMEOUT_MS = 60_000;
-const WRITE_BYTES = 64 * 1024;
 
 /**
  * The S3 client of all workers. Region, credentials and endpoint come from the environment unless given. A connection on
@@ -30,30 +29,6 @@ export function makeS3Client(
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   });
-  // Behind the retries, so that every attempt sends the whole body.
-  client.middlewareStack.add((next) => (args) => next({ ...args, request: inSmallWrites(args.request) }), {
-    step: "deserialize",
-    priority: "low",
-    name: "smallWrites",
-  });
+  client.middlewareStack.add(smallWrites, SMALL_WRITES_STEP);
   return client;
-}
-
-/**
- * A body as many writes: over TLS nothing of a write counts as sent before all of it is, so that a part in one write
- * looks silent on a slow line however fast it leaves.
- */
-function inSmallWrites(request: unknown): unknown {
-  if (!hasBytes(request)) return request;
-  return Object.assign(Object.create(Object.getPrototypeOf(request)), request, {
-    body: Readable.from(piecesOf(request.body)),
-  });
-}
-
-function hasBytes(request: unknown): request is { readonly body: Uint8Array } {
-  return (request as { readonly body?: unknown }).body instanceof Uint8Array;
-}
-
-function* piecesOf(bytes: Uint8Array): Iterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += WRITE_BYTES) yield bytes.subarray(at, at + WRITE_BYTES);
 }

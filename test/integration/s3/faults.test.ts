@@ -1,5 +1,11 @@
+import { createHash } from "node:crypto";
 import { PutBucketTaggingCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import type { ObjectEntry } from "../../../lambda/engine/s3-objects/entry.ts";
+import { putObject } from "../../../lambda/engine/s3-objects/put-object.ts";
+import { Store } from "../../../lambda/engine/s3-objects/store.ts";
+import { makeRandomBytes } from "../../support/bytes.ts";
+import { makeCertificates } from "../../support/certificates.ts";
 import { type FaultyProxy, startFaultyProxy } from "../../support/faulty-proxy.ts";
 import { judgeS3, makeBucket, removeBuckets, startTestS3, type TestS3 } from "../../support/s3.ts";
 import { dumpBuckets, openBuckets, restoreBuckets } from "../../support/s3-session.ts";
@@ -50,6 +56,45 @@ it("takes a broken read up again at its next byte, also where the server begins 
   await restoreBuckets(session, backup);
   expect(await judgeS3(target)).toEqual(await judgeS3(source));
 });
+
+it("sends a part for longer than silence is borne, on a line that is slow but never silent", async () => {
+  const certificates = makeCertificates();
+  proxy = await startFaultyProxy(`http://127.0.0.1:${target.port}`, certificates);
+  await makeBucket(target, "photos");
+  const silenceMs = 1_500;
+  const body = makeRandomBytes(20, 24 * 1024 * 1024);
+  proxy.inject({
+    when: ({ method }) => method === "PUT",
+    fault: { kind: "throttle", bytesPerSecond: (body.length / (3 * silenceMs)) * 1_000 },
+    times: 1_000,
+  });
+  const { accessKeyId, secretAccessKey } = target;
+  const place = {
+    ...{ host: "127.0.0.1", port: Number(new URL(proxy.endpoint).port), region: "us-east-1" },
+    credentials: { accessKeyId, secretAccessKey },
+    tls: { ca: certificates.ca },
+  };
+  const store = new Store(place, new AbortController().signal, silenceMs);
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const origin = { artifact: "packs/1", offset: 0, etag: '"1"', modifiedAt: "2026-11-27T00:00:00.000Z" };
+  const entry: ObjectEntry = {
+    type: "object",
+    ...{ bucket: "photos", key: "film", bytes: body.length, sha256 },
+    ...{ headers: {}, metadata: {}, tags: [] },
+    ...origin,
+  };
+  const upload = { bucket: "photos", entry, partBytes: body.length };
+  await putObject(
+    store,
+    upload,
+    (async function* () {
+      yield body;
+    })(),
+  );
+  store.close();
+  expect(proxy.struck()).toBe(1);
+  expect(await judgeS3(target)).toMatchObject({ photos: { objects: [["film", true, { sha256 }]] } });
+}, 60_000);
 
 it("makes no backup of an object that came in place of one whose read broke", async () => {
   await put("large", Buffer.alloc(LARGE_BYTES, 1));
