@@ -1,3 +1,4 @@
+import { FULL_CADENCES } from "../../lambda/engine/model/cadence.ts";
 import { invariant } from "../../lambda/engine/model/errors.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
@@ -135,11 +136,15 @@ function readVault(stores: EstateStores, prefixes: readonly string[]): Grant {
   };
 }
 
-/** A source that takes over artifacts reads its last index again, and nothing else of what it stored. */
+/**
+ * A source that takes over artifacts reads its last index again, and nothing else of what is stored. Each cadence by
+ * its name: a policy's `*` crosses folders, and another source may hold a database of that name.
+ */
 function readAgain(estate: Estate, stores: EstateStores): Grant[] {
   const resources = Object.entries(estate.sources).flatMap(([name, { kind }]) => {
     const rereads = sources[kind]?.needs.reuse?.rereads;
-    return rereads === undefined ? [] : [`${stores.vaultBucketArn}/data/*/${name}/*/${rereads}*`];
+    if (rereads === undefined) return [];
+    return FULL_CADENCES.map((cadence) => `${stores.vaultBucketArn}/data/${cadence}/${name}/*/${rereads}*`);
   });
   if (resources.length === 0) return [];
   return [
