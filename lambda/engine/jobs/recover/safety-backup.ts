@@ -42,7 +42,10 @@ export async function makeSafetyBackup(
   const startedAt = services.clock.now().toISOString();
   const scope = await findScope(request, services, signal);
   const { empty, namespaces } = await ask(source, onHost, signal);
-  const isEmpty = scope && namespaces && !holdsUsers(scope) ? !namespaces.some(selectorOf(scope)) : empty;
+  // A pattern may mean what lies below a name, such as a prefix of a bucket: then what is written to says it.
+  const isMeant = (name: string) =>
+    placement.part?.isTarget(name) === true || (scope !== undefined && selectorOf(scope)(name));
+  const isEmpty = scope && namespaces && !holdsUsers(scope) ? !namespaces.some(isMeant) : empty;
   const answer = isEmpty
     ? ({ outcome: "empty" } as const)
     : await dumpForSafety(request, { scope, namespaces }, startedAt, onHost, signal);
