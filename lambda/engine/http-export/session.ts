@@ -1,5 +1,6 @@
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type {
+  DumpOptions,
   FingerprintOptions,
   RestoreReport,
   RestoreRequest,
@@ -27,8 +28,9 @@ export class HttpExportSession implements Session {
     return { versions: {}, bytesEstimate: 0, position: { at: clock.now().toISOString() }, empty };
   }
 
-  dump(): ExportDump {
-    return new ExportDump(this.#tools);
+  /** Before a recovery whatever the application gives is set aside: that it breaks the rules may be why. */
+  dump({ purpose }: DumpOptions): ExportDump {
+    return new ExportDump(purpose === "safety" ? withoutRules(this.#tools) : this.#tools);
   }
 
   restore(request: RestoreRequest): Promise<RestoreReport> {
@@ -47,4 +49,11 @@ export class HttpExportSession implements Session {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
   }
+}
+
+function withoutRules(tools: ExportTools): ExportTools {
+  const requests = Object.entries(tools.requests).map(
+    ([name, request]) => [name, { ...request, rules: { atLeast: 0, fields: {} } }] as const,
+  );
+  return { ...tools, requests: Object.fromEntries(requests) };
 }

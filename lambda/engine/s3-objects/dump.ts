@@ -26,6 +26,8 @@ export interface DumpTools {
   readonly store: Store;
   readonly buckets: readonly string[];
   readonly unreadable: "fail" | "report";
+  /** `note`: before a recovery a bucket that is gone is what will come back, and no reason to keep nothing of the others. */
+  readonly missing: "fail" | "note";
   /** Sorts by time and never comes again; begins the names of the packs. */
   readonly dumpId: string;
   readonly clock: Clock;
@@ -103,13 +105,17 @@ export class S3Dump implements Dump {
     this.#isListed = true;
   }
 
-  /** A bucket that is not there is a failure, never an empty backup. */
+  /** A bucket that is not there is a failure, never an empty backup; only before a recovery it is passed over. */
   async #describeBuckets(): Promise<BucketDescription[]> {
     const { store } = this.#tools;
     const described: BucketDescription[] = [];
     for (const name of this.#tools.buckets.toSorted(compareKeys)) {
       const versioning = await readVersioning(store, name);
-      if (versioning === undefined) throw missing(name);
+      if (versioning === undefined && this.#tools.missing === "fail") throw missing(name);
+      if (versioning === undefined) {
+        this.#notes.miss(name);
+        continue;
+      }
       const settings = await readSettings(store, name, versioning);
       this.#fingerprint.begin(name, settings);
       described.push({ name, settings });

@@ -14,6 +14,7 @@ export const TEXTS: Readonly<Record<Topic, string>> = {
 /** What an operator ought to know of a dump; a few keys, and how many there were. */
 export class DumpNotes {
   readonly #seen = new Map<Topic, { count: number; keys: string[] }>();
+  readonly #missing: string[] = [];
 
   add(topic: Topic, listed: Listed): void {
     const seen = this.#seen.get(topic) ?? { count: 0, keys: [] };
@@ -22,10 +23,15 @@ export class DumpNotes {
     this.#seen.set(topic, seen);
   }
 
+  miss(bucket: string): void {
+    this.#missing.push(`the bucket ${bucket} was not there`);
+  }
+
   list(): string[] {
-    return [...this.#seen].map(
+    const leftOut = [...this.#seen].map(
       ([topic, { count, keys }]) =>
         `${count} objects were left out, ${TEXTS[topic]}: ${keys.join(", ")}${count > keys.length ? ", …" : ""}`,
     );
+    return [...this.#missing, ...leftOut];
   }
 }

@@ -54,13 +54,14 @@ export class S3Session implements Session {
     return { versions: { major: DRILL_RELEASE }, bytesEstimate: 0, position, empty, namespaces };
   }
 
-  dump({ previous }: DumpOptions): S3Dump {
+  dump({ previous, purpose }: DumpOptions): S3Dump {
     const { store, unreadable, context, newContent, buckets } = this.#tools;
     const { clock, random } = context;
     const names = buckets === "all" ? [] : buckets;
     const tools = {
       ...{ store, unreadable, clock, newContent },
       buckets: names,
+      missing: purpose === "safety" ? ("note" as const) : ("fail" as const),
       dumpId: makeId(clock, random),
       progress: context.progress,
     };

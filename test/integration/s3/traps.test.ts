@@ -149,6 +149,16 @@ it("takes a bucket that is not there for a failure, never for an empty one", asy
   });
 });
 
+it("sets aside the other buckets before a recovery brings back one that is gone", async () => {
+  await put(source, "kept", "kept");
+  await using session = await openBuckets(source, ["photos", "vanished"]);
+  const dump = session.dump({ proof: "as-read", purpose: "safety" });
+  for await (const item of dump.items) if ("body" in item) await Array.fromAsync(item.body);
+  const { fingerprint, notes } = await dump.summary();
+  expect(Object.keys(fingerprint)).toEqual(["photos"]);
+  expect(notes).toEqual(["the bucket vanished was not there"]);
+});
+
 it("tells of an object that was deleted while the bucket was read", async () => {
   await put(source, "kept", "kept");
   await put(source, "deleted", "deleted");
