@@ -63,6 +63,7 @@ const TAKES: Readonly<Record<string, readonly Name[]>> = {
   approve: ["run", "decision", "reason", ...NEW_HOST],
   "thaw-archive": ["mode", "source", "backup", "tier", "days", "recovery"],
   "local-tier": [],
+  "verify-archive": [],
   escalate: ["about", "acknowledge", "by"],
 };
 

@@ -9,6 +9,7 @@ import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
 import type { Runbook } from "./runbook.ts";
 import { thawArchiveMachine } from "./thaw-archive.ts";
+import { verifyArchive } from "./verify-archive.ts";
 
 const SET_ID = "20261123T020000120Z-3f8w2mx7ka";
 const NEW_HOST = { address: "203.0.113.7", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" };
@@ -276,4 +277,5 @@ export const RUNBOOKS: readonly Runbook[] = [
     machine: thawArchiveMachine,
   },
   localTier,
+  verifyArchive,
 ];

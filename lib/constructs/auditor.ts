@@ -4,12 +4,20 @@ import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from
 import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import { ARCHIVE_LOOK_LIMIT_SECONDS, longTermCadences } from "../../lambda/engine/model/archive-look.ts";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { freshnessLimitSeconds, localTierLimitSeconds } from "../../lambda/engine/model/freshness.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import { EXPIRY_DAYS, ExpiryAlarm } from "./expiry-alarm.ts";
-import { AUDIT_MINUTES, AuditAlarm, FreshnessAlarm, LocalTierAlarm, TrendAlarm } from "./freshness-alarm.ts";
+import {
+  ArchiveLookAlarm,
+  AUDIT_MINUTES,
+  AuditAlarm,
+  FreshnessAlarm,
+  LocalTierAlarm,
+  TrendAlarm,
+} from "./freshness-alarm.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
 import type { EstateStores } from "./stores.ts";
@@ -45,6 +53,11 @@ export class Auditor extends Construct {
     const objectiveSeconds = estate.objectives.rtoSeconds;
     new TrendAlarm(this, "SlowDrills", { estateName: estate.name, objectiveSeconds, topic });
     addExpiryAlarms(this, estate, topic);
+    if (longTermCadences(estate).length > 0)
+      new ArchiveLookAlarm(this, "ArchiveNotSeen", {
+        ...{ estateName: estate.name, topic },
+        limitSeconds: ARCHIVE_LOOK_LIMIT_SECONDS,
+      });
     const limitSeconds = freshnessLimitSeconds(estate);
     if (limitSeconds === undefined) return;
     for (const source of Object.keys(estate.sources))

@@ -3,8 +3,10 @@ import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { ScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { type IStateMachine, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { ARCHIVE_LOOK_SCHEDULE, longTermCadences } from "../../lambda/engine/model/archive-look.ts";
 import { CADENCES } from "../../lambda/engine/model/cadence.ts";
 import type { Estate, Schedule } from "../../lambda/engine/model/estate.ts";
+import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { MachineSchedule, type MachineScheduleProps } from "./machine-schedule.ts";
@@ -18,11 +20,10 @@ export interface BackupSchedulesProps {
 type Common = Pick<MachineScheduleProps, "estateName" | "group" | "role" | "deadLetters">;
 
 const DRILL = "disaster-drill";
-const LOCAL_TIER = "local-tier";
 
 /**
  * One schedule for each cadence that the estate schedules; slices have a function of their own; and those of the copies
- * on the host and of the disaster drill.
+ * on the host, of the look at long-term storage and of the disaster drill.
  */
 export class BackupSchedules extends Construct {
   readonly deadLetters: DeadLetters;
@@ -52,7 +53,7 @@ export class BackupSchedules extends Construct {
         input: (trigger) => ({ cadence, trigger }),
       });
     }
-    if (estate.localTier !== undefined) this.addLocalTier(estate, estate.localTier.schedule, common);
+    this.addTiers(estate, common);
     if (estate.disasterDrill === undefined) return;
     new MachineSchedule(this, "DisasterDrill", {
       ...common,
@@ -65,14 +66,33 @@ export class BackupSchedules extends Construct {
     });
   }
 
-  private addLocalTier(estate: Estate, schedule: Schedule, common: Common): void {
-    new MachineSchedule(this, "LocalTier", {
+  /** Copies the newest backups onto the host; looks at those in long-term storage. */
+  private addTiers(estate: Estate, common: Common): void {
+    if (estate.localTier !== undefined)
+      this.addMachine(estate, estate.localTier.schedule, common, {
+        ...{ id: "LocalTier", title: "local-tier" },
+        description: `Copies the newest backups of ${estate.name} onto its host`,
+      });
+    if (longTermCadences(estate).length > 0)
+      this.addMachine(estate, ARCHIVE_LOOK_SCHEDULE, common, {
+        ...{ id: "VerifyArchive", title: "verify-archive" },
+        description: `Looks at the long-term backups of ${estate.name}`,
+      });
+  }
+
+  private addMachine(
+    estate: Estate,
+    schedule: Schedule,
+    common: Common,
+    { id, title, description }: { id: string; title: MachineName; description: string },
+  ): void {
+    new MachineSchedule(this, id, {
       ...common,
-      title: LOCAL_TIER,
-      description: `Copies the newest backups of ${estate.name} onto its host`,
+      title,
+      description,
       ...toSchedulerExpression(schedule, estate.timeZone),
       // It is deployed with the runbooks, after this.
-      machine: StateMachine.fromStateMachineArn(this, "LocalTierMachine", machineArn(estate, LOCAL_TIER)),
+      machine: StateMachine.fromStateMachineArn(this, `${id}Machine`, machineArn(estate, title)),
       input: (trigger) => ({ trigger }),
     });
   }

@@ -63,6 +63,27 @@ export class LocalTierAlarm extends Alarm {
   }
 }
 
+/** Raises an alert when nobody looked at long-term storage for more than a week. */
+export class ArchiveLookAlarm extends Alarm {
+  constructor(
+    scope: Construct,
+    id: string,
+    { estateName, limitSeconds, topic }: Omit<FreshnessAlarmProps, "source">,
+  ) {
+    super(scope, id, {
+      alarmDescription: `Nobody looked at the long-term backups of the estate ${estateName} for more than ${Math.floor(limitSeconds / 86_400)} days: whether they are all there is not known. Look at the last executions of ${estateName}-verify-archive; start it by hand.`,
+      metric: auditMetric(AUDIT_METRICS.archiveLookAge, "Maximum", {
+        [AUDIT_METRICS.estateDimension]: estateName,
+      }),
+      threshold: limitSeconds,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: PERIODS,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+    this.addAlarmAction(new SnsAction(topic));
+  }
+}
+
 /** Raises an alert when the auditor is silent: whoever judges the backups is judged, too. */
 export class AuditAlarm extends Alarm {
   constructor(

@@ -5,6 +5,7 @@ import { AUDIT_METRICS } from "../../lambda/engine/model/freshness.ts";
 import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import { estateOf, type Secrecy } from "../secret-sources.ts";
+import { askGlacier, seeLocks } from "./archive-grants.ts";
 import type { Grant } from "./grant.ts";
 import { alertTopicArn, executionArns, machineArn } from "./names.ts";
 import { openSources, proveWithSecrets } from "./secret-grants.ts";
@@ -34,7 +35,7 @@ const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
  * | role | vault reads | vault writes | state | host secrets |
  * |---|---|---|---|---|
  * | writer | manifests, sets, verifications, drills; indexes of sources that reuse | data, manifests, sets | claims, runs | but those for restoring |
- * | checker | data, manifests, sets, verifications, drills | verifications | | |
+ * | checker | data and its locks, manifests, sets, verifications, drills | verifications | | |
  * | drill | data, manifests, drills | drills | | those that a source's `drill.secretsOf` names |
  * | restorer | all, also out of Glacier | verifications, recoveries | claims, runs; puts approvals, cannot read them | yes |
  * | approver | | | reads approvals; reads and puts escalations; sends messages to the topic of alerts | |
@@ -77,7 +78,8 @@ function grantsFor(role: WorkerRole, estate: Estate, stores: EstateStores, data:
         writeVault(stores, ["verifications"]),
         listBucket(stores.vaultBucketArn),
         useVaultKey(stores),
-        answer(estate, ["backup", "drill", "pre-deploy-backup"]),
+        seeLocks(stores, data),
+        answer(estate, ["backup", "drill", "pre-deploy-backup", "verify-archive"]),
       ];
     case "drill":
       return [
@@ -249,14 +251,6 @@ function putState(stores: EstateStores, prefixes: readonly string[]): Grant {
     actions: ["s3:PutObject"],
     resources: inBucket(stores.stateBucketArn, prefixes),
     why: "Leaves a token that only the approver role can read; one object a run.",
-  };
-}
-
-function askGlacier(stores: EstateStores, data: readonly string[]): Grant {
-  return {
-    actions: ["s3:RestoreObject"],
-    resources: inBucket(stores.vaultBucketArn, data),
-    why: "Asks for readable copies of what lies in Glacier; the stored version stays as it is.",
   };
 }
 

@@ -87,7 +87,14 @@ function startEscalation(estate: Estate) {
 }
 
 /** Machines that wait for tasks. */
-const WORKING_MACHINES = ["backup", "recover", "drill", "pre-deploy-backup", "local-tier"] as const;
+const WORKING_MACHINES = [
+  "backup",
+  "recover",
+  "drill",
+  "pre-deploy-backup",
+  "local-tier",
+  "verify-archive",
+] as const;
 
 /** A worker that died cannot answer its token: this ends the machine's wait at once. */
 function taskStopped({ estate, workers }: WatchStackProps) {

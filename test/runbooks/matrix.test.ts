@@ -152,6 +152,10 @@ test("every way of every machine is taken by these tests", async () => {
   for (const script of thaws) await runWith("Thaw archive", { endsAs: "", script }, "", () => undefined);
   const noList: Script = { "list-local-copies": () => answers({ sources: "none" }) };
   await runWith("Local tier", { endsAs: "", script: noList }, "", () => undefined);
+  for (const outcome of ["damaged", "broken-promise"]) {
+    const script: Script = { "verify-archive": () => answers({ outcome, summary: "data/x" }) };
+    await runWith("Verify archive", { endsAs: "", script }, "", () => undefined);
+  }
   await runWith("Recover", { endsAs: "", input: { source: "all" } }, "", () => undefined);
   for (const name of ["Complete disaster recovery", "Disaster drill"])
     for (const script of COMPLETE_WAYS) await runWith(name, { endsAs: "", script }, "", () => undefined);

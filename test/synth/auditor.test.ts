@@ -42,7 +42,7 @@ describe("a lost backup cannot be missed", () => {
 
   test("all but that of slow drills take silence for a breach", () => {
     const silent = alarmsOf(watch).filter(({ MetricName }) => MetricName !== "ExpectedRecoverySeconds");
-    expect(silent).toHaveLength(3);
+    expect(silent).toHaveLength(4);
     for (const alarm of silent)
       expect(alarm).toMatchObject({ TreatMissingData: "breaching", EvaluationPeriods: 2 });
   });

@@ -19,6 +19,17 @@ describe("what a role may do by its configuration", () => {
     expect(secretReferences(estate, "read")).toEqual([arn, "demo/host-key"]);
   });
 
+  test("the checker sees the locks of artifacts, which is what it says of them in a look at the archive", () => {
+    const seeing = (role: WorkerRole) =>
+      roleGrants(role, makeEstate(), STORES).filter(({ actions }) =>
+        actions.includes("s3:GetObjectRetention"),
+      );
+    expect(seeing("checker").flatMap(({ resources }) => resources)).toEqual([
+      expect.stringMatching(/\/data\/\*$/),
+    ]);
+    expect(seeing("drill")).toEqual([]);
+  });
+
   test("the secret of who restores is for the restorer alone", () => {
     const config = {
       ...{ passwordSecret: "demo/read", restorePasswordSecret: "demo/restore" },

@@ -69,7 +69,7 @@ describe("failures have one publisher", () => {
     const machines = [templates.workers, templates.runbooks].flatMap((one) =>
       propertiesOf(one, "AWS::StepFunctions::StateMachine"),
     );
-    expect(machines).toHaveLength(10);
+    expect(machines).toHaveLength(11);
     expect(JSON.stringify(machines)).not.toContain("sns:");
     const publishing = [templates.workers, templates.runbooks]
       .flatMap((one) => propertiesOf(one, "AWS::IAM::Policy"))

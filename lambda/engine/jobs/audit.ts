@@ -1,9 +1,11 @@
 import type { z } from "zod";
+import { longTermCadences } from "../model/archive-look.ts";
 import { CADENCES } from "../model/cadence.ts";
 import type { Backup } from "../model/catalog.ts";
 import { type DrilledSource, expectRecoverySeconds, TREND_DRILLS } from "../model/drill-trend.ts";
 import { invariant } from "../model/errors.ts";
 import { AUDIT_METRICS, type Freshness, freshnessLimitSeconds, judgeFreshness } from "../model/freshness.ts";
+import { idSchema, timeOfId } from "../model/ids.ts";
 import { keys } from "../model/keys.ts";
 import { localCopyRecordSchema } from "../model/local-tier.ts";
 import type { AuditAnswer, auditRequestSchema } from "../model/requests.ts";
@@ -14,9 +16,10 @@ import type { Services } from "./services.ts";
 
 /**
  * Judges the freshness of every source from the vault alone, and of its copy on the host from what is noted of that,
- * tells each age, and last that it was there. A source without a verified backup, or without a copy, sends no age: the alarm takes missing data for a breach. A source that could not be read
- * keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Also tells how long
- * a complete recovery takes by the drills. Repeatable.
+ * and how long ago somebody looked at long-term storage; tells each age, and last that it was there. A source without a
+ * verified backup, or without a copy, sends no age: the alarm takes missing data for a breach. A source that could not be
+ * read keeps none of the others from being told, but then `AuditRan` is not sent and its error is thrown. Also tells how
+ * long a complete recovery takes by the drills. Repeatable.
  */
 export async function audit(
   _request: z.infer<typeof auditRequestSchema>,
@@ -34,6 +37,7 @@ export async function audit(
       failures.push(error);
     }
   }
+  await auditArchive(services, signal);
   if (failures.length > 0) throw failures[0];
   await auditDrills(services, signal);
   await metricsOf(services).put(AUDIT_METRICS.ran, 1, ofEstate(services), signal);
@@ -80,6 +84,40 @@ async function auditCopy(source: string, services: Services, signal: AbortSignal
   services.log.info("A copy on the host was audited", { source, ...age });
   const dimensions = { ...ofEstate(services), [AUDIT_METRICS.sourceDimension]: source };
   await metricsOf(services).put(AUDIT_METRICS.localAge, age.ageSeconds, dimensions, signal);
+}
+
+/** Since the last look at long-term storage; before the first, since there is something to look at. */
+async function auditArchive(services: Services, signal: AbortSignal): Promise<void> {
+  const cadences = longTermCadences(services.estate);
+  const [first] = cadences;
+  if (first === undefined) return;
+  const looks = await idsUnder([keys.archiveLooks(first)], services, signal);
+  const made = looks.length > 0 ? [] : await idsUnder(cadences.map(keys.manifestsOf), services, signal);
+  const since = looks.at(-1) ?? made[0];
+  const now = services.clock.now();
+  const ageMs = since === undefined ? 0 : now.getTime() - timeOfId(since).getTime();
+  const ageSeconds = Math.max(0, Math.floor(ageMs / 1000));
+  await metricsOf(services).put(AUDIT_METRICS.archiveLookAge, ageSeconds, ofEstate(services), signal);
+}
+
+/** The ids that name the objects under some prefixes, oldest first. */
+async function idsUnder(
+  prefixes: readonly string[],
+  { vault }: Services,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const prefix of prefixes)
+    for await (const { key } of vault.list(prefix, signal)) {
+      const id = idSchema.safeParse(
+        key
+          .split("/")
+          .at(-1)
+          ?.replace(/\.json$/, ""),
+      ).data;
+      if (id !== undefined) ids.push(id);
+    }
+  return ids.sort();
 }
 
 const DAY_MS = 86_400_000;

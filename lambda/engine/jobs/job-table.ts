@@ -1,4 +1,5 @@
 import type { Request } from "../model/requests.ts";
+import { verifyArchive } from "./archive/verify-archive.ts";
 import { audit } from "./audit.ts";
 import { check } from "./check.ts";
 import { chooseDrills } from "./choose-drills.ts";
@@ -52,6 +53,7 @@ const TABLE: JobTable = {
   claim: { roles: ["writer"], token: "answered", run: claim },
   dump: { roles: ["writer"], token: "answered", run: dump },
   check: { roles: ["checker"], token: "answered", run: check },
+  "verify-archive": { roles: ["checker"], token: "answered", run: verifyArchive },
   drill: { roles: ["drill"], token: "answered", run: drill },
   "choose-drills": { roles: ["checker"], token: "answered", run: chooseDrills },
   record: { roles: ["writer"], token: "answered", run: record },

@@ -12,6 +12,8 @@ export const AUDIT_METRICS = {
   localAge: "LocalTierAgeSeconds",
   /** How long the data of a complete recovery take, by the newest drills. */
   recoverySeconds: "ExpectedRecoverySeconds",
+  /** Of the last look at long-term storage. */
+  archiveLookAge: "ArchiveLookAgeSeconds",
   ran: "AuditRan",
   estateDimension: "Estate",
   sourceDimension: "Source",

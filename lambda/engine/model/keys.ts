@@ -5,6 +5,7 @@ export const keys = {
   data: (cadence: Cadence, source: string, backupId: string, file: string) =>
     `data/${cadence}/${source}/${backupId}/${file}`,
   manifests: (cadence: Cadence, source: string) => `manifests/${cadence}/${source}/`,
+  manifestsOf: (cadence: Cadence) => `manifests/${cadence}/`,
   manifest: (cadence: Cadence, source: string, backupId: string) =>
     `manifests/${cadence}/${source}/${backupId}.json`,
   sets: (cadence: Cadence) => `sets/${cadence}/`,
@@ -12,6 +13,9 @@ export const keys = {
   verifications: (cadence: Cadence, source: string) => `verifications/${cadence}/${source}/`,
   verification: (cadence: Cadence, source: string, backupId: string, recordId: string) =>
     `verifications/${cadence}/${source}/${backupId}/${recordId}.json`,
+  /** Looks at all long-term backups. No source has a name with that first letter. */
+  archiveLooks: (cadence: Cadence) => `verifications/${cadence}/_archive/`,
+  archiveLook: (cadence: Cadence, recordId: string) => `verifications/${cadence}/_archive/${recordId}.json`,
   drills: (cadence: Cadence, source: string) => `drills/${cadence}/${source}/`,
   drill: (cadence: Cadence, source: string, backupId: string, recordId: string) =>
     `drills/${cadence}/${source}/${backupId}/${recordId}.json`,

@@ -8,6 +8,7 @@ export const MACHINE_NAMES = [
   "pre-deploy-backup",
   "thaw-archive",
   "local-tier",
+  "verify-archive",
   "approve",
   "escalate",
 ] as const;

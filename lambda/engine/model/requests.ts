@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { verifyArchiveRequestSchema } from "./archive-look.ts";
 import { type BackupRef, backupRefSchema } from "./backup-ref.ts";
 import { cadenceSchema } from "./cadence.ts";
 import {
@@ -203,5 +204,6 @@ export const requestSchema = z.discriminatedUnion("job", [
   reportAllRequestSchema,
   listLocalCopiesRequestSchema,
   copyToHostRequestSchema,
+  verifyArchiveRequestSchema,
 ]);
 export type Request = z.infer<typeof requestSchema>;

@@ -1,3 +1,4 @@
+import type { StoredFacts } from "../model/archive-look.ts";
 import { throwIfAborted, VaultError } from "../model/errors.ts";
 import type { Clock } from "../model/ids.ts";
 import { digestOf, makeMeter } from "../stream/meter.ts";
@@ -78,6 +79,14 @@ export class MemoryVault implements Vault {
     throwIfAborted(signal);
     const newest = this.#newest(key);
     return newest && { ref: { key, versionId: newest.versionId }, bytes: Buffer.from(newest.bytes) };
+  }
+
+  async look(ref: ObjectRef, signal: AbortSignal): Promise<StoredFacts | undefined> {
+    throwIfAborted(signal);
+    const found = this.#versions(ref.key).find(({ versionId }) => versionId === ref.versionId);
+    if (found === undefined) return undefined;
+    const storageClass = this.#archive.has(ref.versionId) ? "GLACIER" : "STANDARD";
+    return { storedBytes: found.bytes.length, storageClass, lockedUntil: found.lockedUntil };
   }
 
   async availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability> {

@@ -6,10 +6,12 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import type { StoredFacts } from "../model/archive-look.ts";
 import { ConfigError, throwIfAborted, VaultError } from "../model/errors.ts";
 import { collect } from "../stream/limits.ts";
 import { readAvailability, thawVersion } from "./s3-archive.ts";
 import { isConflict, isPreconditionFailed, translateS3Error } from "./s3-errors.ts";
+import { lookAtVersion } from "./s3-look.ts";
 import { readVersion } from "./s3-read.ts";
 import { checksumOf, type Upload, uploadStream } from "./s3-upload.ts";
 import type {
@@ -84,6 +86,10 @@ export class S3Vault implements Vault {
       return { ref, bytes: await collect(this.read(ref, signal), WHOLE_OBJECT_BYTES_LIMIT, key) };
     }
     return undefined;
+  }
+
+  look(ref: ObjectRef, signal: AbortSignal): Promise<StoredFacts | undefined> {
+    return lookAtVersion(this.#client, this.#bucket, ref, signal);
   }
 
   availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability> {

@@ -1,3 +1,4 @@
+import type { StoredFacts } from "../model/archive-look.ts";
 import type { ThawTier } from "../model/thaw.ts";
 
 /** One version of one stored object. */
@@ -47,6 +48,8 @@ export interface Vault {
   read(ref: ObjectRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The newest version's bytes and id, whether or not a delete marker hides it, or undefined. */
   readLatest(key: string, signal: AbortSignal): Promise<{ ref: ObjectRef; bytes: Uint8Array } | undefined>;
+  /** What is known of that very version without reading it, in whatever storage class it lies; undefined where it is not there. */
+  look(ref: ObjectRef, signal: AbortSignal): Promise<StoredFacts | undefined>;
   availabilityOf(ref: ObjectRef, signal: AbortSignal): Promise<Availability>;
   /** Asks for a readable copy of an archived version. May be repeated; a copy that is there already stays for `days` from now. */
   thaw(ref: ObjectRef, options: ThawOptions, signal: AbortSignal): Promise<void>;

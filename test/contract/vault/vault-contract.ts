@@ -37,6 +37,7 @@ export function describeVault(name: string, start: () => Promise<VaultUnderTest>
     describeCommits(current);
     describeProtection(current);
     describeArchive(current);
+    describeLooks(current);
     describeListing(current);
     describeFailures(current);
   });
@@ -152,6 +153,29 @@ function describeProtection(world: World): void {
     const { vault, deleteVersion } = world();
     const ref = await vault.commit("manifests/locked.json", Buffer.from("{}"), options());
     await expect(deleteVersion(ref)).rejects.toThrow();
+  });
+}
+
+function describeLooks(world: World): void {
+  it("says of a version in the archive how long it is and until when it is locked, without reading it", async () => {
+    const { vault, archive } = world();
+    const put = options();
+    const stored = await vault.putStream("data/looked/one", bytesOf(makeRandomBytes(1, SMALL), SMALL), put);
+    const frozen = await archive(stored);
+    expect(await vault.look(frozen, put.signal)).toMatchObject({
+      storedBytes: SMALL,
+      storageClass: "GLACIER",
+    });
+    const locked = (await vault.look(stored, put.signal))?.lockedUntil?.getTime() ?? 0;
+    expect(Math.abs(locked - put.lockedUntil.getTime())).toBeLessThan(1000);
+  });
+
+  it("sees that a version is not there, also where the key has another one", async () => {
+    const { vault } = world();
+    const put = options();
+    const { key } = await vault.putStream("data/looked/two", bytesOf(makeRandomBytes(1, SMALL), SMALL), put);
+    expect(await vault.look({ key, versionId: "no-such-version" }, put.signal)).toBeUndefined();
+    expect(await vault.look({ key: "data/looked/none", versionId: "no" }, put.signal)).toBeUndefined();
   });
 }
 

@@ -29,6 +29,7 @@ function dyingServices(services: Services, lastCall: number, takesEffect: boolea
     read: (...args) => vault.read(...args),
     readLatest: (...args) => call(() => vault.readLatest(...args)),
     list: (...args) => vault.list(...args),
+    look: (ref, signal) => vault.look(ref, signal),
     availabilityOf: (...args) => vault.availabilityOf(...args),
     thaw: (...args) => vault.thaw(...args),
   };

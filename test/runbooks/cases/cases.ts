@@ -8,6 +8,7 @@ import { localTierMachine } from "../../../runbooks/local-tier.ts";
 import { preDeployBackupMachine } from "../../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../../runbooks/recover.ts";
 import { thawArchiveMachine } from "../../../runbooks/thaw-archive.ts";
+import { verifyArchive } from "../../../runbooks/verify-archive.ts";
 import { answers, BINDINGS, chosen, failsWith, type Script } from "../../support/asl/estate.ts";
 import type { Answer } from "../../support/asl/types.ts";
 
@@ -127,6 +128,10 @@ export const CASES: Record<string, Case> = {
       "List the sources": { endsAs: "CopiesNotListed" },
       "Copy to the host": { endsAs: "LocalTierIncomplete" },
     },
+  },
+  "Verify archive": {
+    machine: verifyArchive.machine(BINDINGS),
+    rows: { "Look at the archive": { endsAs: "ArchiveNotSeen" } },
   },
   "Complete disaster recovery": {
     machine: completeDisasterRecoveryMachine(BINDINGS),

@@ -252,6 +252,8 @@ function goodAnswer(request: Request): Json {
       return { sources: ["mongodb"] };
     case "copy-to-host":
       return { outcome: "copied", path: `/backup/${request.source}/20261123T020009001Z-0123456789.rdb` };
+    case "verify-archive":
+      return { outcome: "as-promised", backups: 25, objects: 300, summary: "all are as promised." };
     case "open-escalation":
       return { runId: "run-1", about: "the restore hangs" };
     case "call-contacts":
