@@ -40,7 +40,7 @@ test("the page for the host names its own folders and commands, each copied sour
   ]);
   expect(page).toContain("docker compose --file /srv/erp/compose.yaml stop app nginx n8n");
   expect(page).toContain("/backup/mongodb/*.archive.gz.sha256");
-  expect(page).toMatch(/Not on the host, only in the vault: vectors, objects, tls/);
+  expect(page).toMatch(/Not on the host, only in the vault: code, vectors, objects, tls/);
 });
 
 test("no password stands in a command of the page", async () => {
