@@ -35,12 +35,17 @@ function describeEstate(estate: Estate): string {
     `Sources   ${Object.entries(estate.sources)
       .map(([name, { kind, compute }]) => `${name} (${kind} on ${compute})`)
       .join(", ")}`,
+    ...(estate.localTier === undefined ? [] : [describeLocalTier(estate.localTier)]),
     `Aims      RPO ${objectives.rpoSeconds / 60} min, RTO ${objectives.rtoSeconds / 60} min`,
   ].join("\n");
 }
 
+function describeLocalTier({ path, keep, schedule }: NonNullable<Estate["localTier"]>): string {
+  return `Copies    the newest ${keep} of each source that has a file of its own tools, ${describeSchedule(schedule)}, on the host below ${path}`;
+}
+
 /** What has to be done on the host; a fresh operator otherwise meets it as the first backup's failure. */
-function describeHost({ app }: Estate): string {
+function describeHost({ app, host: { user }, localTier }: Estate): string {
   const commands = app
     ? [app.servicesCommand, app.createCommand, app.stopCommand, app.startCommand].filter(
         (command) => command !== undefined,
@@ -52,6 +57,12 @@ function describeHost({ app }: Estate): string {
     "allowed, and their lines in sudoers. docs/host.md has all three, to be copied.",
     ...letThrough,
     ...[...new Set(commands)].map((command) => `  ${command}`),
+    ...(localTier === undefined
+      ? []
+      : [
+          "A folder for its copies that belongs to the SSH user, and no command more:",
+          `  sudo install -d -m 700 -o ${user} -g ${user} ${localTier.path}`,
+        ]),
   ].join("\n");
 }
 

@@ -225,6 +225,14 @@ describe("the command line", () => {
     );
     expect(printed).toContain("Next times in Africa/Cairo");
     expect(printed).toContain("2026-11-24 02:00 GMT+2");
+    expect(printed).not.toContain("Copies");
+  });
+
+  it("says where the host has copies, how many, and when they are made", async () => {
+    const path = join(import.meta.dirname, "../../../examples/complete.estate.yaml");
+    const { printed } = await run("validate", path);
+    expect(printed).toMatch(/^Copies {4}the newest 7 of .*02:00.* below \/backup$/m);
+    expect(printed).toContain("  sudo install -d -m 700 -o estate -g estate /backup");
   });
 
   it("says with the plan what the host has to let through, and where the rest of it stands", async () => {
