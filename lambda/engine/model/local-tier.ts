@@ -69,6 +69,8 @@ export interface Rotation {
 export interface RotationRules {
   /** So many verified copies stay; at least 1. */
   readonly keep: number;
+  /** Of the copy that was just made or read again, which stays, also where copies of later backups are there. */
+  readonly current?: string;
   /** What the next copy takes, and what is free now; left out where nothing is to be written. */
   readonly space?: { readonly neededBytes: number; readonly freeBytes: number };
   /** Whether the vault holds that very backup, verified. Asked only where the space is short. */
@@ -80,7 +82,7 @@ export interface RotationRules {
  *
  * | copy | becomes |
  * |---|---|
- * | verified, one of the newest `keep` | kept |
+ * | verified, one of the newest `keep`, or `current` | kept |
  * | verified, older | removed |
  * | not verified, with a newer verified one | removed |
  * | not verified, newer than every verified one | kept: it may be all that there is |
@@ -91,12 +93,13 @@ export interface RotationRules {
 export function planRotation(copies: readonly LocalCopy[], rules: RotationRules): Rotation {
   const newestFirst = copies.toSorted((left, right) => (left.backupId < right.backupId ? 1 : -1));
   const verified = newestFirst.filter(({ isVerified }) => isVerified);
-  const stays = new Set(verified.slice(0, rules.keep));
+  const stays = new Set(verified.filter((copy, at) => at < rules.keep || copy.backupId === rules.current));
   const newest = verified[0];
   const keep: Decision[] = [];
   const remove: Decision[] = [];
   for (const copy of newestFirst)
-    if (stays.has(copy)) keep.push({ copy, why: `one of the newest ${rules.keep} that are verified` });
+    if (stays.has(copy))
+      keep.push({ copy, why: `one of the newest ${rules.keep} that are verified, or the current one` });
     else if (copy.isVerified) remove.push({ copy, why: `older than the newest ${rules.keep}` });
     else if (newest !== undefined && newest.backupId > copy.backupId)
       remove.push({ copy, why: "never verified, and there is a newer copy that is" });

@@ -25,6 +25,13 @@ describe("the copies on the host", () => {
     expect(plan.remove[0]?.why).toBe("older than the newest 2");
   });
 
+  it("keep the current one beside later ones, whose backups may have been found bad since", () => {
+    const copies = [1, 2, 3].map((day) => copyOf(day));
+    const plan = planRotation(copies, { keep: 1, current: idOf(2), isInVault: nowhere });
+    expect(daysOf(plan.keep)).toEqual([3, 2]);
+    expect(daysOf(plan.remove)).toEqual([1]);
+  });
+
   it("lose one that was never verified once a newer one is, and not before", () => {
     const copies = [copyOf(1), copyOf(2, false), copyOf(3), copyOf(4, false)];
     const plan = planRotation(copies, { keep: 7, isInVault: nowhere });

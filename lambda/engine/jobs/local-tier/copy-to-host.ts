@@ -55,7 +55,7 @@ export async function copyToHost(
   services: Services,
   signal: AbortSignal,
 ): Promise<CopyToHostAnswer> {
-  const { path } = localTierOf(services);
+  const { path, keep } = localTierOf(services);
   const { suffix, codec } = externalFileOf(source, services);
   const { manifest } = await findBackupToCopy(source, services, signal);
   await using host = await services.openHost(signal);
@@ -67,8 +67,9 @@ export async function copyToHost(
   const there = await folder.digestOf(manifest.backupId);
   const made =
     there === undefined ? await makeCopy(manifest, codec, tools) : await readAgain(manifest, there, tools);
-  const copies = await folder.list();
-  const rotation = planRotation(copies, { keep: localTierOf(services).keep, isInVault: () => false });
+  // A later backup may have been found bad since it was copied: what is good must not go because of it.
+  const rules = { keep, current: manifest.backupId, isInVault: () => false };
+  const rotation = planRotation(await folder.list(), rules);
   const removed = [...made.removed, ...(await carryOut(rotation, tools))];
   const record = await noteCopy(manifest, made, tools);
   return {
