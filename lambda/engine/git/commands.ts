@@ -1,17 +1,21 @@
+import { posix } from "node:path";
+
 /** Every command that is run on the host, made of paths of the configuration and of ids that were read there. */
 
 /** No prompt, no words in another language, no repository of the surroundings. */
 const GIT = "LC_ALL=C GIT_TERMINAL_PROMPT=0 git";
 
-const inside = (path: string) => `${GIT} -C ${quote(path)}`;
+/** Of a folder whose repository is gone, git would else take the one above it. */
+const inside = (path: string) =>
+  `GIT_CEILING_DIRECTORIES=${quote(posix.dirname(path))} ${GIT} -C ${quote(path)}`;
 
 /**
- * What a repository is and has, in one round trip: `true` or `false` for a bare one, `sha1` or `sha256`, the ref that HEAD
- * names or its id, then `<id> <ref>` of each ref.
+ * What a repository is and has, in one round trip: `true` or `false` for a bare one, the same for a shallow one, `sha1` or
+ * `sha256`, the ref that HEAD names or its id, then `<id> <ref>` of each ref.
  */
 export const stateCommand = (path: string) =>
   [
-    `${inside(path)} rev-parse --is-bare-repository --show-object-format`,
+    `${inside(path)} rev-parse --is-bare-repository --is-shallow-repository --show-object-format`,
     `{ ${inside(path)} symbolic-ref --quiet HEAD || ${inside(path)} rev-parse --verify --quiet HEAD; }`,
     `${inside(path)} for-each-ref '--format=%(objectname) %(refname)'`,
   ].join(" && ");

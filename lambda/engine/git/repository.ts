@@ -17,8 +17,8 @@ export type RefState = Omit<RepositoryState, "bundles">;
 
 /**
  * HEAD and every ref of the repository at a path of the host; undefined where nothing is there. Throws `SourceError`
- * FORBIDDEN where git does not trust its owner, MISSING where something else lies there, COMMAND_FAILED where the host has
- * no git.
+ * FORBIDDEN where git does not trust its owner, MISSING where something else lies there, UNSUPPORTED where it is shallow,
+ * COMMAND_FAILED where the host has no git.
  */
 export async function readState(path: string, tools: GitTools): Promise<RefState | undefined> {
   try {
@@ -32,11 +32,18 @@ export async function readState(path: string, tools: GitTools): Promise<RefState
 }
 
 function parseState(path: string, text: string): RefState {
-  const [bare, objectFormat, head = "", ...refs] = text.split("\n").filter((line) => line !== "");
+  const [bare, shallow, objectFormat, head = "", ...refs] = text.split("\n").filter((line) => line !== "");
   if (objectFormat !== "sha1" && objectFormat !== "sha256")
     throw new SourceError(
       "UNSUPPORTED",
       `git says that ids of ${path} are ${JSON.stringify(objectFormat)}, expected sha1 or sha256. Is git older than 2.25 on the host?`,
+      { facts: { path } },
+    );
+  // git bundles it without a word, and nothing can be cloned from that.
+  if (shallow === "true")
+    throw new SourceError(
+      "UNSUPPORTED",
+      `${path} is a shallow clone: got a part of its history, expected all of it. Fetch the rest by \`git fetch --unshallow\`, or name the repository that it was cloned from.`,
       { facts: { path } },
     );
   return {

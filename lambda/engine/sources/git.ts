@@ -34,7 +34,7 @@ export const git: Source<GitConfig> = {
       "working trees and what is not committed, hooks, settings, reflogs: a source of `files` of the folder has them",
       "repositories of submodules, which are named in a note; large files of Git LFS, of which only the pointers are there",
       "repositories that are reached by a URL only: name them on the host that serves them",
-      "what only a shallow or partial clone has: it is refused by git itself",
+      "shallow clones, which have a part of their history only: they are refused by name",
     ],
   },
   config: gitConfigSchema,

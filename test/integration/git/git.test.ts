@@ -128,6 +128,25 @@ describe("a backup of a repository", () => {
     await expect(world.backUp({ erp: folder })).rejects.toThrow(/is no git repository/);
   });
 
+  it("is a failure where the repository has vanished out of a folder that lies in another one", async () => {
+    const above = world.path(`above-${count}`);
+    await git(world.folder, "init", "--quiet", "--initial-branch=main", above);
+    await git(above, "commit", "--quiet", "--allow-empty", "-m", "of another repository");
+    await mkdir(join(above, "inner"));
+    await expect(world.backUp({ erp: join(above, "inner") })).rejects.toMatchObject({ code: "MISSING" });
+  });
+
+  it("is refused of a shallow clone, from which nothing could be cloned", async () => {
+    await commit("first");
+    await commit("second");
+    const shallow = world.path(`shallow-${count}.git`);
+    await git(world.folder, "clone", "--quiet", "--bare", "--depth=1", `file://${path}`, shallow);
+    await expect(world.backUp({ erp: shallow })).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining("--unshallow"),
+    });
+  });
+
   it("is refused with what to do where the repository belongs to somebody else", async () => {
     await commit("first");
     await chown(path, 12_345, 12_345);
