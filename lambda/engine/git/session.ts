@@ -1,5 +1,5 @@
 import type { FileSystem } from "../host/file-system.ts";
-import { IntegrityError } from "../model/errors.ts";
+import { IntegrityError, SourceError } from "../model/errors.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Random } from "../model/ids.ts";
 import type { DumpOptions, RestoreReport, RestoreRequest, Session, SourceFacts } from "../sources/source.ts";
@@ -7,7 +7,7 @@ import { fsckCommand, sizeCommand, versionCommand } from "./commands.ts";
 import { GitDump, type GitDumpTools, MAJOR } from "./dump.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { readIndex } from "./index-file.ts";
-import { type RefState, readState } from "./repository.ts";
+import { type RefState, readAll, readState } from "./repository.ts";
 import { restoreRepositories } from "./restore.ts";
 
 const NAME_BYTES = 12;
@@ -83,15 +83,17 @@ export class GitSession implements Session {
   }
 
   async #follow(name: string): Promise<void> {
-    const { config, host, signal } = this.#tools;
-    const path = config.repositories[name] ?? "";
-    const { exitCode, stdout, stderr } = await host.run(fsckCommand(path), signal);
-    if (exitCode === 0) return;
-    throw new IntegrityError(
-      "FINGERPRINT_DIFFERS",
-      `The repository ${name} at ${path} is broken: git fsck ended with ${exitCode}: ${(stdout + stderr).trim().slice(0, 300)}. Do not push to it; restore it from a backup.`,
-      { facts: { repository: name, path, exitCode } },
-    );
+    const path = this.#tools.config.repositories[name] ?? "";
+    try {
+      await readAll(fsckCommand(path), this.#tools);
+    } catch (error) {
+      if (!(error instanceof SourceError) || error.code !== "COMMAND_FAILED") throw error;
+      throw new IntegrityError(
+        "FINGERPRINT_DIFFERS",
+        `The repository ${name} at ${path} is broken: ${error.facts.stderr}. Do not push to it; restore it from a backup.`,
+        { cause: error, facts: { repository: name, path } },
+      );
+    }
   }
 
   async #estimateBytes(): Promise<number> {
