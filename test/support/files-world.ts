@@ -43,6 +43,7 @@ export interface DumpChanges {
   readonly clockAheadMs?: number;
   /** Names of artifacts that live too short to be reused. */
   readonly notReusable?: (name: string) => boolean;
+  readonly purpose?: "safety";
 }
 
 /** A real sshd and two folders, named `uploads` in backups. */
@@ -100,10 +101,10 @@ async function openFiles(
 export async function takeDump(
   session: Session,
   previous: Taken | undefined,
-  { beforeItem, notReusable }: DumpChanges,
+  { beforeItem, notReusable, purpose }: DumpChanges,
 ): Promise<Taken> {
   const options = previous && { previous: toPrevious(previous, notReusable) };
-  const dump = session.dump({ proof: "as-read", ...options });
+  const dump = session.dump({ proof: "as-read", ...options, ...(purpose && { purpose }) });
   const items = new Map<string, Buffer>();
   const reused: string[] = [];
   for await (const item of dump.items) {

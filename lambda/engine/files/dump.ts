@@ -27,6 +27,8 @@ export interface DumpTools {
   readonly mayBecomeEmpty: boolean;
   /** Sorts by time and never comes again; begins the names of the packs. */
   readonly dumpId: string;
+  /** `pass`: what is there is set aside before a recovery overwrites it, and what is not will come back. */
+  readonly ifMissing: "throw" | "pass";
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly newContent: () => ContentHash;
@@ -96,14 +98,16 @@ export class FilesDump implements Dump {
   }
 
   async *#walkAll(): AsyncGenerator<Seen> {
-    const { roots, files, signal } = this.#tools;
+    const { roots, files, signal, ifMissing } = this.#tools;
     const isExcluded = (path: Buffer) => this.#tools.isExcluded(path);
-    for (const root of roots)
+    for (const root of roots) {
+      if (ifMissing === "pass" && (await files.stat(root.source)) === undefined) continue;
       for await (const seen of walk(root, { files, isExcluded })) {
         throwIfAborted(signal);
         this.#seenBelow += seen.path.equals(root.name) ? 0 : 1;
         yield seen;
       }
+    }
   }
 
   async #classify(seen: Seen, tree: PreviousTree): Promise<Row | undefined> {
@@ -196,8 +200,8 @@ export class FilesDump implements Dump {
   /** An unmounted disk leaves an empty folder behind, which must not pass for a tree that was emptied. */
   #requireContents(): void {
     const before = Object.values(this.#previous?.manifest.fingerprint ?? {}).some(({ count }) => count > 0);
-    const { roots, files, mayBecomeEmpty } = this.#tools;
-    if (!before || mayBecomeEmpty || this.#seenBelow > 0) return;
+    const { roots, files, mayBecomeEmpty, ifMissing } = this.#tools;
+    if (!before || mayBecomeEmpty || ifMissing === "pass" || this.#seenBelow > 0) return;
     throw new SourceError(
       "UNHEALTHY",
       `The folders ${roots.map(({ name }) => name).join(", ")} of ${files.where} are empty, and were not in the last backup. See whether a disk is not mounted; if they were emptied on purpose, set mayBecomeEmpty. No backup was made.`,

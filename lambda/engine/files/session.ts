@@ -56,7 +56,7 @@ export class FilesSession implements Session {
     };
   }
 
-  dump({ previous }: DumpOptions): FilesDump {
+  dump({ previous, purpose }: DumpOptions): FilesDump {
     const { files, context, config, newContent } = this.#tools;
     const { clock, signal, random } = context;
     const tools = {
@@ -65,6 +65,7 @@ export class FilesSession implements Session {
       isExcluded: (path: Buffer) => this.#isExcluded(path),
       forbidden: config.forbidden,
       mayBecomeEmpty: config.mayBecomeEmpty,
+      ifMissing: purpose === "safety" ? ("pass" as const) : ("throw" as const),
       dumpId: makeId(clock, random),
       ...{ clock, signal, newContent },
       progress: context.progress,

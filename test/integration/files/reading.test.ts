@@ -85,6 +85,21 @@ describe("a folder that vanished", () => {
   });
 });
 
+describe("what a recovery is about to overwrite", () => {
+  it("is set aside as it is, also where one of its folders is gone: that is why one recovers", async () => {
+    await writeFile(world.source("kept"), "x");
+    const folders = { avatars: world.source("../gone"), uploads: world.source() };
+    const before = await world.dump(undefined, { config: { folders: { uploads: world.source() } } });
+    const { summary } = await world.dump(before, { config: { folders }, purpose: "safety" });
+    expect(Object.keys(summary.fingerprint)).toEqual(["uploads"]);
+    expect(summary.fingerprint.uploads).toMatchObject({ count: 1 });
+    await rm(world.source("kept"));
+    const emptied = await world.dump(before, { config: { folders }, purpose: "safety" });
+    expect(emptied.summary.fingerprint.uploads).toMatchObject({ count: 0 });
+    await expect(world.dump(before, { config: { folders } })).rejects.toMatchObject({ code: "MISSING" });
+  });
+});
+
 describe("what the SSH user may not read", () => {
   it("fails the backup, or is left out and told where the estate says so", async () => {
     await using other = await startFilesWorld(isRoot ? { user: "nobody" } : {});
