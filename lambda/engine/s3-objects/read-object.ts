@@ -30,13 +30,40 @@ export async function openObject(store: Store, listed: Listed): Promise<OpenObje
     const answer = await store.ask((client, options) =>
       client.send(new GetObjectCommand(nameOf(listed)), options),
     );
-    const tags = answer.TagCount === undefined ? [] : await readTags(store, listed);
-    if (tags === "gone") return discard(answer);
+    const tags = await tagsOf(store, listed, answer).catch((error: unknown) => {
+      discard(answer);
+      throw error;
+    });
+    if (tags === "gone") {
+      discard(answer);
+      return "gone";
+    }
     const facts = factsOf(answer, tags);
     return { facts, body: readBody(store, listed, answer, facts) };
   } catch (error) {
     return unreadOf(error) ?? Promise.reject(translate(error, what, store.signal));
   }
+}
+
+/** Buckets of a store in which the key was seen to read tags. */
+const READABLE_TAGS = new WeakMap<Store, Set<string>>();
+
+/**
+ * How many tags an object has is left out where it has none, and also where the key may not read them: so the first such
+ * object of a bucket is asked. Source: S3 API reference, GetObject, `x-amz-tagging-count`.
+ */
+async function tagsOf(
+  store: Store,
+  listed: Listed,
+  { TagCount }: GetObjectCommandOutput,
+): Promise<Tags | "gone"> {
+  const readable = READABLE_TAGS.get(store) ?? new Set();
+  if (TagCount === undefined && readable.has(listed.bucket)) return [];
+  const tags = await readTags(store, listed);
+  // Its bytes are being read: some servers look for tags of the newest version only, which may be a delete marker.
+  if (TagCount === undefined && tags === "gone") return [];
+  READABLE_TAGS.set(store, readable.add(listed.bucket));
+  return tags;
 }
 
 /** The tags of one version, in order of key; none where the server has no tags. */
@@ -71,9 +98,8 @@ function unreadOf(error: unknown): Unread | undefined {
     : undefined;
 }
 
-async function discard(answer: GetObjectCommandOutput): Promise<"gone"> {
+function discard(answer: GetObjectCommandOutput): void {
   (answer.Body as { destroy?(): void } | undefined)?.destroy?.();
-  return "gone";
 }
 
 function factsOf(answer: GetObjectCommandOutput, tags: Tags): ObjectFacts {
