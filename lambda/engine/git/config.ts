@@ -7,10 +7,13 @@ const REPOSITORIES_LIMIT = 100;
 const URL_OR_REMOTE = /^[a-z][a-z0-9+.-]*:\/\/|^[^/]+@[^/]+:/i;
 
 /** A URL is what people paste first. */
-const pathSchema = absolutePathSchema.refine((path) => !URL_OR_REMOTE.test(path), {
-  message:
-    "a path on the host, such as /srv/git/erp.git: repositories are read where they lie, so name one that is reached by a URL on the host that serves it",
-});
+const pathSchema = z
+  .string()
+  .refine((path) => !URL_OR_REMOTE.test(path), {
+    message:
+      "a path on the host, such as /srv/git/erp.git: repositories are read where they lie, so name one that is reached by a URL on the host that serves it",
+  })
+  .pipe(absolutePathSchema);
 
 /** `estate.yaml` of a source of repositories. */
 export const gitConfigSchema = z.strictObject({
@@ -22,7 +25,7 @@ export const gitConfigSchema = z.strictObject({
       message: `at most ${REPOSITORIES_LIMIT} repositories`,
     })
     .refine((all) => new Set(Object.values(all)).size === Object.values(all).length, {
-      message: "a path is named twice",
+      message: "each path once",
     }),
 });
 

@@ -18,7 +18,7 @@ describe("the repositories of a source", () => {
 
   it.each([
     ["none at all", {}, /at least one/],
-    ["one path twice", { a: "/srv/x", b: "/srv/x" }, /named twice/],
+    ["one path twice", { a: "/srv/x", b: "/srv/x" }, /each path once/],
     ["a path that leads up", { a: "/srv/../etc" }, /without \.\./],
     ["a name that is no name", { "A b": "/srv/x" }, /./],
   ])("are refused: %s", (_what, repositories, fault) => {
