@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { approve } from "../../../lambda/engine/jobs/recover/approve.ts";
 import { askApproval } from "../../../lambda/engine/jobs/recover/ask-approval.ts";
+import { plan } from "../../../lambda/engine/jobs/recover/plan.ts";
+import { runRecoveryStep } from "../../../lambda/engine/jobs/recover/run-step.ts";
 import {
   AGAIN,
   act,
@@ -220,6 +222,19 @@ describe("a complete recovery", () => {
     await expect(act(world, plan, "start-services")).rejects.toMatchObject({ code: "UNREACHABLE" });
     world.at("own", "journal").reachable = true;
     expect(await act(world, plan, "start-services")).toEqual({ servers: ["ledger", "journal"] });
+  });
+});
+
+describe("a recovery of one source", () => {
+  it("goes to a new host with every step, where it names one", async () => {
+    const { world, before } = await backedUp();
+    const execution = { ...LOST, executionArn: executionArn("one-1", "demo-recover") };
+    const input = { source: "ledger", host: NEW_HOST, mode: "execute" };
+    const made = await plan({ job: "plan", execution, input }, world.services, NEVER);
+    for (const job of ["check-backup", "stop-app", "restore", "compare", "start-app", "health"] as const)
+      await runRecoveryStep({ job, execution, plan: { ...made } }, world.services, NEVER);
+    expect([...world.at(NEW_HOST.address, "ledger").namespaces]).toEqual(before.ledger);
+    expect(world.commands).toEqual(["203.0.113.7: compose stop app", "203.0.113.7: compose start app"]);
   });
 });
 
