@@ -99,6 +99,8 @@ export const recoveryRecordSchema = z.strictObject({
   /** The part that was recovered, and another server that it was recovered to. */
   scope: restoreScopeSchema.optional(),
   target: z.string().optional(),
+  /** The machine that took the host's place, by its address. */
+  host: z.string().optional(),
   /** What the run was about to overwrite, as it was before. */
   safetyBackup: backupRefSchema.optional(),
   /** Moment of loss − position of the recovered data; absent when the moment of loss is not known. */

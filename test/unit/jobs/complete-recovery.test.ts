@@ -20,6 +20,7 @@ import {
   SOURCES,
 } from "../../support/complete-world.ts";
 import { executionArn, NEVER } from "../../support/job-world.ts";
+import { readReport } from "../../support/recovery.ts";
 
 const contentsAt = (world: Awaited<ReturnType<typeof completeWorld>>, address: string) =>
   Object.fromEntries(SOURCES.map((source) => [source, [...world.at(address, source).namespaces]]));
@@ -231,8 +232,19 @@ describe("a recovery of one source", () => {
     const execution = { ...LOST, executionArn: executionArn("one-1", "demo-recover") };
     const input = { source: "ledger", host: NEW_HOST, mode: "execute" };
     const made = await plan({ job: "plan", execution, input }, world.services, NEVER);
-    for (const job of ["check-backup", "stop-app", "restore", "compare", "start-app", "health"] as const)
+    expect(made.text).toMatch(/Host: .*203\.0\.113\.7:22, in the place of the estate's own/);
+    const steps = [
+      "check-backup",
+      "stop-app",
+      "restore",
+      "compare",
+      "start-app",
+      "health",
+      "report",
+    ] as const;
+    for (const job of steps)
       await runRecoveryStep({ job, execution, plan: { ...made } }, world.services, NEVER);
+    expect(await readReport(world, "recoveries/one-1.json")).toMatchObject({ host: "203.0.113.7" });
     expect([...world.at(NEW_HOST.address, "ledger").namespaces]).toEqual(before.ledger);
     expect(world.commands).toEqual(["203.0.113.7: compose stop app", "203.0.113.7: compose start app"]);
   });

@@ -1,7 +1,9 @@
+import { nameOfHost } from "../../host/connect.ts";
 import type { RecoveryStage } from "../../model/backup-set.ts";
 import { type Backup, isUsableWhenNamed, judgeBackup } from "../../model/catalog.ts";
 import { formatBytes } from "../../model/format.ts";
 import type { Manifest } from "../../model/manifest.ts";
+import { hostOf } from "../../model/new-host.ts";
 import type { RecoveryPlan } from "../../model/recovery.ts";
 import { type Services, workersOf } from "../services.ts";
 import type { BetterBackup } from "./better-backup.ts";
@@ -71,6 +73,7 @@ export async function makePlan(
       changes,
       appInstalled: services.estate.app !== undefined,
       stage: stageOf(manifest, services),
+      newHost: run.host && nameOfHost(hostOf(services.estate, run.host)),
     },
   );
   return { ...facts, overwrites, text };

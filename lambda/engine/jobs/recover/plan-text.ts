@@ -26,6 +26,8 @@ interface About {
   readonly changes: NameChanges | undefined;
   readonly appInstalled: boolean;
   readonly stage: RecoveryStage;
+  /** The machine in the host's place, as messages name it. */
+  readonly newHost: string | undefined;
   readonly preflight: Preflight;
   /** It was made by a recovery, of what that was about to overwrite. */
   readonly safety: boolean;
@@ -42,6 +44,7 @@ export function describePlan(plan: Omit<RecoveryPlan, "text">, about: About): st
     ...describeSlices(about),
     ...(about.archived ? [ARCHIVED] : []),
     `Lost: everything written since then, the last ${formatDuration(plan.ageSeconds)}`,
+    ...(about.newHost === undefined ? [] : [`Host: ${about.newHost}, in the place of the estate's own`]),
     ...describePlace(about),
     `Overwrites: ${describeOverwritten(plan, about)}`,
     ...(about.changes ? describeChanges(about.changes).map((line) => `  - ${line}`) : []),

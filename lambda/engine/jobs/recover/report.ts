@@ -90,6 +90,7 @@ async function writeRecord(
     ...(run.slices && { slices: run.slices.length }),
     ...(run.scope && { scope: run.scope }),
     ...(run.target !== undefined && { target: run.target }),
+    ...(run.host && { host: run.host.address }),
     ...withSafety(done),
     rtoSeconds: secondsBetween(run.startedAt, failure ? endedAt : (recoveredAt(done) ?? endedAt)),
     steps: RECOVERY_STEPS.map((step) =>
