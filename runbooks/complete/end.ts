@@ -4,7 +4,15 @@ import { catchAll } from "../steps/failure.ts";
 import { RETRY_WORK } from "../steps/retry.ts";
 import { callFunction, EXECUTION, type Step } from "../steps/work.ts";
 import { actOnHost } from "./host.ts";
-import { type CompleteRunbook, type Outlooks, OVER, REPORT, REPORT_FAILURE, stops } from "./names.ts";
+import {
+  type CompleteRunbook,
+  type Outlooks,
+  OVER,
+  REPORT,
+  REPORT_FAILURE,
+  STOP_DRILL,
+  stops,
+} from "./names.ts";
 
 /** The record of everything that is back. */
 export function reportStates(
@@ -50,6 +58,25 @@ function endOfDrill(bindings: MachineBindings, runbook: CompleteRunbook, outlook
       timeoutSeconds: bindings.waits.hostCommandSeconds,
       catch: stops("stop-app", outlooks.drillAppUp),
       next: REPORT,
+    }),
+  };
+}
+
+/**
+ * A drill that failed leaves no app behind either: whatever led to the report leads here first. It may be that there is none
+ * to stop; the failure that is told stays the first one.
+ */
+export function stopBeforeReport(bindings: MachineBindings, states: States): States {
+  const first = JSON.parse(
+    JSON.stringify(states).replaceAll(`"Next":"${REPORT_FAILURE}"`, `"Next":"${STOP_DRILL}"`),
+  ) as States;
+  return {
+    ...first,
+    [STOP_DRILL]: actOnHost(bindings, "stop-app", {
+      comment: "Stops the app of the throw-away host, should it run: it has the real one's configuration.",
+      timeoutSeconds: bindings.waits.hostCommandSeconds,
+      catch: [{ ErrorEquals: ["States.ALL"], Output: evaluate("$failure"), Next: REPORT_FAILURE }],
+      next: REPORT_FAILURE,
     }),
   };
 }

@@ -4,7 +4,7 @@ import { choose, evaluate, type States, type TaskState, when } from "../steps/as
 import { catchInto } from "../steps/failure.ts";
 import { RETRY_SERVICES, RETRY_WORK } from "../steps/retry.ts";
 import { callFunction, EXECUTION, type Step } from "../steps/work.ts";
-import { NEXT, type Outlooks, REPORT_FAILURE, START_AGAIN, stops } from "./names.ts";
+import { MAY_START, NEXT, type Outlooks, REPORT_FAILURE, RESUMED, START_AGAIN, stops } from "./names.ts";
 
 const APPROVED = `$exists($approved.approvedBy) ? { "approved": $approved } : {}`;
 
@@ -36,9 +36,19 @@ export function stopStates(bindings: MachineBindings, outlooks: Outlooks): State
     "Stop the app": actOnHost(bindings, "stop-app", {
       comment: "Stops the app by the host's own command, so that nobody writes while data are replaced.",
       timeoutSeconds: hostCommandSeconds,
-      catch: [catchInto("stop-app", START_AGAIN, {})],
+      catch: [catchInto("stop-app", MAY_START, {})],
       next: NEXT,
     }),
+    [MAY_START]: choose(
+      "Nothing was overwritten by this execution. The app may start again unless an earlier one may have overwritten something.",
+      [
+        {
+          ...when("An earlier run may have begun", RESUMED, REPORT_FAILURE),
+          Assign: { ...outlooks.unknown },
+        },
+      ],
+      START_AGAIN,
+    ),
     [START_AGAIN]: actOnHost(bindings, "start-app", {
       comment: "Nothing was overwritten, so the app goes on with the data it had.",
       timeoutSeconds: hostCommandSeconds,

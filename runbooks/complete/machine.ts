@@ -1,7 +1,7 @@
 import type { MachineBindings } from "../bindings.ts";
-import type { Machine } from "../steps/asl.ts";
+import type { Machine, States } from "../steps/asl.ts";
 import { approvalStates, planStates } from "./begin.ts";
-import { failureStates, reportStates } from "./end.ts";
+import { failureStates, reportStates, stopBeforeReport } from "./end.ts";
 import { reachStates, startStates, stopStates } from "./host.ts";
 import { type CompleteRunbook, OVER, outlooksOf, REPORT } from "./names.ts";
 import { checkStates, stageStates } from "./sources.ts";
@@ -12,20 +12,22 @@ export function completeMachine(
   { runbook, comment }: { readonly runbook: CompleteRunbook; readonly comment: string },
 ): Machine {
   const outlooks = outlooksOf(runbook);
+  const isDrill = runbook === "disaster-drill";
+  const states: States = {
+    ...planStates(bindings, runbook),
+    ...approvalStates(bindings, outlooks),
+    ...reachStates(bindings, outlooks),
+    ...checkStates(bindings, outlooks),
+    ...stopStates(bindings, outlooks),
+    ...stageStates(bindings, outlooks, isDrill ? OVER : REPORT),
+    ...startStates(bindings, outlooks),
+    ...reportStates(bindings, runbook, outlooks),
+    ...failureStates(bindings, runbook),
+  };
   return {
     Comment: comment,
     QueryLanguage: "JSONata",
     StartAt: "Plan the recovery of everything",
-    States: {
-      ...planStates(bindings, runbook),
-      ...approvalStates(bindings, outlooks),
-      ...reachStates(bindings, outlooks),
-      ...checkStates(bindings, outlooks),
-      ...stopStates(bindings, outlooks),
-      ...stageStates(bindings, outlooks, runbook === "disaster-drill" ? OVER : REPORT),
-      ...startStates(bindings, outlooks),
-      ...reportStates(bindings, runbook, outlooks),
-      ...failureStates(bindings, runbook),
-    },
+    States: isDrill ? stopBeforeReport(bindings, states) : states,
   };
 }

@@ -11,6 +11,11 @@ export const REPORT = "Report";
 export const OVER = "Is there an app to stop again?";
 export const REPORT_FAILURE = "Report the failure";
 export const START_AGAIN = "Start the app again";
+export const MAY_START = "May the app start again?";
+/** Only of a drill: what has to be undone before its failure is told. */
+export const STOP_DRILL = "Stop what the drill started";
+/** JSONata: whether an execution before this one may have overwritten something. */
+export const RESUMED = "$all.runId != $states.context.Execution.Name";
 
 /** What is known of the host after a failure, and the operator's next command. */
 interface Outlook {
@@ -28,15 +33,26 @@ export function outlooksOf(runbook: CompleteRunbook) {
   const again = evaluate(resume(runbook));
   const orAnother = evaluate(`${resume(runbook)} & ${another(runbook)}`);
   return {
-    untouched: { stack: "Nothing was changed.", next: orAnother },
+    untouched: {
+      stack: evaluate(
+        `${RESUMED} ? "This execution changed nothing, but the run that it resumes may have: do not start the app before all sources are back." : "Nothing was changed."`,
+      ),
+      next: orAnother,
+    },
+    unknown: {
+      stack:
+        "This execution overwrote nothing, but the run that it resumes may have: the app is not started. Do not start it before all sources are back.",
+      next: orAnother,
+    },
     startedAgain: { stack: "Nothing was overwritten, and the app was started again.", next: again },
     untouchedAppDown: {
       stack: "Nothing was overwritten, but the app did not start again: start it by hand on the host.",
       next: again,
     },
     partlyBack: {
-      stack:
-        "Some sources are back, others are not or may be half overwritten; the app stays stopped. Do not start it before all are back.",
+      stack: evaluate(
+        `$app = "healthy" ? "The app runs with the data that are back; what it takes back itself is not there, or only in part." : "Some sources are back, others are not or may be half overwritten; the app stays stopped. Do not start it before all are back."`,
+      ),
       next: orAnother,
     },
     drillAppUp: {

@@ -233,3 +233,7 @@ export async function readCompleteRecord(world: JobWorld, key: string) {
   const found = await world.vault.readLatest(key, NEVER);
   return parseRecord(completeRecoveryRecordSchema, found?.bytes ?? Buffer.alloc(0), key);
 }
+
+/** What every source holds at a host. */
+export const contentsAt = (world: CompleteWorld, address: string) =>
+  Object.fromEntries(SOURCES.map((source) => [source, [...world.at(address, source).namespaces]]));

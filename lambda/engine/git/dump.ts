@@ -76,7 +76,8 @@ export class GitDump implements Dump {
     const repositories: Record<string, RepositoryState> = {};
     const notes: string[] = [];
     for (const [name, path] of Object.entries(config.repositories)) {
-      const plan = await this.#plan(name, path, before[name]);
+      const earlier = Object.hasOwn(before, name) ? before[name] : undefined;
+      const plan = await this.#plan(name, path, earlier);
       if (plan === undefined) continue;
       for (const { name: bundle, artifact } of plan.taken) yield { name: bundle, reuse: artifact };
       if (plan.fresh !== undefined) {

@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { SourceError } from "../model/errors.ts";
 import { collect } from "../stream/limits.ts";
-import { contentsCommand, newObjectsCommand, presentCommand, stateCommand } from "./commands.ts";
+import { contentsCommand, newObjectsCommand, OWN_REFS, presentCommand, stateCommand } from "./commands.ts";
 import type { RepositoryState } from "./index-file.ts";
 
 /** A line of a ref has at most some hundred bytes: room for a hundred thousand. */
@@ -26,18 +26,19 @@ export async function readState(path: string, tools: GitTools): Promise<RefState
   } catch (error) {
     if (!(error instanceof SourceError) || error.code !== "COMMAND_FAILED") throw error;
     const stderr = String(error.facts.stderr ?? "");
-    if (/cannot change to|No such file or directory/.test(stderr)) return undefined;
+    if (/No such file or directory/.test(stderr)) return undefined;
     throw notReadable(path, error, stderr);
   }
 }
 
 function parseState(path: string, text: string): RefState {
   const [bare, shallow, objectFormat, head = "", ...refs] = text.split("\n").filter((line) => line !== "");
-  if (objectFormat !== "sha1" && objectFormat !== "sha256")
+  // The git server of a drill has one format of ids, and what cannot be proven is no backup.
+  if (objectFormat !== "sha1")
     throw new SourceError(
       "UNSUPPORTED",
-      `git says that ids of ${path} are ${JSON.stringify(objectFormat)}, expected sha1 or sha256. Is git older than 2.25 on the host?`,
-      { facts: { path } },
+      `git says that ids of ${path} are by ${JSON.stringify(objectFormat)}, expected sha1: others are not covered yet. Take it out of \`repositories\`.`,
+      { facts: { path, objectFormat } },
     );
   // git bundles it without a word, and nothing can be cloned from that.
   if (shallow === "true")
@@ -50,10 +51,14 @@ function parseState(path: string, text: string): RefState {
     bare: bare === "true",
     objectFormat,
     head: head.startsWith("refs/") ? { ref: head } : { detached: head },
-    refs: Object.fromEntries(
-      refs.map((line) => [line.slice(line.indexOf(" ") + 1), line.slice(0, line.indexOf(" "))]),
-    ),
+    refs: Object.fromEntries(refs.flatMap(parseRef)),
   };
+}
+
+/** No ref that only stands for another one, such as `refs/remotes/origin/HEAD`, and none of a restore that broke. */
+function parseRef(line: string): [string, string][] {
+  const [id = "", ref = "", standsFor] = line.trimEnd().split(" ");
+  return standsFor !== undefined || ref.startsWith(`${OWN_REFS}/`) ? [] : [[ref, id]];
 }
 
 function notReadable(path: string, cause: SourceError, stderr: string): SourceError {
@@ -64,15 +69,21 @@ function notReadable(path: string, cause: SourceError, stderr: string): SourceEr
       `git does not open ${path}: it belongs to another user than the one of the SSH login. Log in as its owner, or run as that user: git config --global --add safe.directory ${path}. See docs/host.md, "Git".`,
       details,
     );
+  if (/Permission denied/.test(stderr))
+    return new SourceError(
+      "FORBIDDEN",
+      `The SSH user may not enter ${path}. Give it the right, see docs/host.md, "Git".`,
+      details,
+    );
   if (/not a git repository/.test(stderr))
     return new SourceError(
       "MISSING",
-      `${path} is no git repository, expected a bare one or one with a working tree. Correct \`repositories\` in estate.yaml.`,
+      `${path} is no git repository, expected a bare one or one with a working tree: another path was meant, or it is damaged, or the folder is empty. Correct \`repositories\` in estate.yaml; before a recovery move what lies there aside.`,
       details,
     );
   return new SourceError(
     "COMMAND_FAILED",
-    `git could not say what ${path} is: ${stderr.slice(0, 300)}. Is git 2.25 or newer installed on the host?`,
+    `git could not say what ${path} is: ${stderr.slice(0, 300)}. Is git 2.29 or newer installed on the host?`,
     details,
   );
 }

@@ -9,6 +9,8 @@ import {
   detachHeadCommand,
   fetchCommand,
   initCommand,
+  OWN_REFS,
+  ownRefsCommand,
   setHeadCommand,
   updateRefsCommand,
 } from "./commands.ts";
@@ -18,6 +20,7 @@ import { type GitTools, lines, type RefState, readAll, readState } from "./repos
 
 /** sshd takes packets of 256 KiB. Source: OpenSSH, `SFTP_MAX_MSG_LENGTH`. */
 const PIECE_BYTES = 128 * 1024;
+const ID_DIGITS = { sha1: 40, sha256: 64 } as const;
 
 export interface RestoreTools extends GitTools {
   readonly config: GitConfig;
@@ -39,7 +42,8 @@ interface Target {
 
 /**
  * Puts refs, HEAD and every object behind them back, by the host's own git. All bundles are on the host and have the
- * digests that they end in before anything is changed; refs change in one transaction a repository. A working tree is
+ * digests that they end in before anything is changed; refs change in one transaction a repository, or two where names stand
+ * in each other's way, and only from what they were when the restore began. A working tree is
  * checked out only where there was none. Repeatable. Throws `IntegrityError`, `RefusedError`, `SourceError`.
  */
 export async function restoreRepositories(
@@ -121,43 +125,74 @@ async function sendBundle(item: RestoreItem, path: string, files: FileSystem): P
 
 /** Notes of what is left to do by hand. */
 async function putBack(target: Target, tools: RestoreTools): Promise<string[]> {
-  const { path, wanted, there, folder, name } = target;
+  const { path, wanted, there, name } = target;
   const bare = there?.bare ?? wanted.bare;
   if (there === undefined) await run(initCommand(path, bare, wanted.objectFormat), tools);
-  const own = `refs/backup-estate/${posix.basename(folder).slice(1).split(".")[0]}`;
-  const detached = "detached" in wanted.head;
-  for (const number of wanted.bundles.keys()) {
-    const refspecs = [`+refs/*:${own}/${number}/*`];
-    const bundle = posix.join(folder, String(number));
-    await run(fetchCommand(path, bundle, refspecs), tools);
-    // A detached HEAD is in those bundles only that were made while it was.
-    if (detached)
-      await tools.host.run(fetchCommand(path, bundle, [`+HEAD:${own}/${number}-head`]), tools.signal);
+  try {
+    await takeIn(target, tools);
+    await setRefs(target, tools);
+  } catch (error) {
+    const left = await ownRefs(path, tools).catch(() => []);
+    if (left.length > 0) await updateRefs(path, left, tools).catch(() => undefined);
+    throw error;
   }
-  await setRefs(target, own, tools);
   const { head } = wanted;
   await run("ref" in head ? setHeadCommand(path, head.ref) : detachHeadCommand(path, head.detached), tools);
   if (bare) return [];
   if (there !== undefined)
     return [
-      `the working tree of ${name} was left as it was; \`git -C ${path} reset --hard\` brings it to what was recovered`,
+      `the working tree of ${name} at ${path} was left as it was: save what is not committed (\`git stash -u\`), then \`git reset --hard\` brings it to what was recovered`,
     ];
   const unborn = "ref" in head && wanted.refs[head.ref] === undefined;
   if (!unborn) await run(checkoutCommand(path), tools);
   return [];
 }
 
-/** Those of the backup, and none of this restore's own, nor of what was there. */
-async function setRefs({ path, wanted }: Target, own: string, tools: RestoreTools): Promise<void> {
-  const now = Object.keys((await readState(path, tools))?.refs ?? {});
-  const gone = now.filter((ref) => wanted.refs[ref] === undefined);
-  const isMine = (ref: string) => ref.startsWith(`${own}/`);
-  const others = gone.filter((ref) => !isMine(ref)).map((ref) => `delete ${ref}`);
-  // Before the refs below them are made: `a` and `a/b` cannot be there at once.
-  if (others.length > 0) await updateRefs(path, others, tools);
-  const updates = Object.entries(wanted.refs).map(([ref, id]) => `update ${ref} ${id}`);
-  const mine = gone.filter(isMine).map((ref) => `delete ${ref}`);
-  if (updates.length + mine.length > 0) await updateRefs(path, [...updates, ...mine], tools);
+/** The objects of every bundle, each kept alive by refs of this restore's own for those that build upon it. */
+async function takeIn({ path, wanted, folder }: Target, tools: RestoreTools): Promise<void> {
+  const own = `${OWN_REFS}/${posix.basename(folder).slice(1).split(".")[0]}`;
+  for (const number of wanted.bundles.keys()) {
+    const bundle = posix.join(folder, String(number));
+    await run(fetchCommand(path, bundle, [`+refs/*:${own}/${number}/*`]), tools);
+    // A detached HEAD is in those bundles only that were made while it was.
+    if ("detached" in wanted.head)
+      await tools.host.run(fetchCommand(path, bundle, [`+HEAD:${own}/${number}-head`]), tools.signal);
+  }
+}
+
+/** Refs as the backup has them, from those that were there when the restore began: who pushed since is not overwritten. */
+async function setRefs({ path, wanted, there }: Target, tools: RestoreTools): Promise<void> {
+  const { first, then } = planRefs(there?.refs ?? {}, wanted);
+  if (first.length > 0) await updateRefs(path, first, tools);
+  await updateRefs(path, [...then, ...(await ownRefs(path, tools))], tools);
+}
+
+/**
+ * Lines of one transaction; of two only where a ref that goes stands in the way of one that comes, as `a` does of `a/b`.
+ * Each names what it expects to find. Pure.
+ */
+export function planRefs(
+  before: Readonly<Record<string, string>>,
+  { refs: wanted, objectFormat }: Pick<RepositoryState, "refs" | "objectFormat">,
+): { readonly first: readonly string[]; readonly then: readonly string[] } {
+  const nothing = "0".repeat(ID_DIGITS[objectFormat]);
+  const gone = Object.keys(before).filter((ref) => wanted[ref] === undefined);
+  const deletes = gone.map((ref) => `delete ${ref} ${before[ref]}`);
+  const updates = Object.entries(wanted).map(([ref, id]) => `update ${ref} ${id} ${before[ref] ?? nothing}`);
+  const names = Object.keys(wanted);
+  const collide = gone.some((ref) =>
+    names.some((name) => name.startsWith(`${ref}/`) || ref.startsWith(`${name}/`)),
+  );
+  return collide ? { first: deletes, then: updates } : { first: [], then: [...deletes, ...updates] };
+}
+
+/** Lines that take away what this restore, or one that broke, put there for its time. */
+async function ownRefs(path: string, tools: RestoreTools): Promise<string[]> {
+  const text = await readAll(ownRefsCommand(path), tools);
+  return text
+    .split("\n")
+    .filter((ref) => ref !== "")
+    .map((ref) => `delete ${ref}`);
 }
 
 async function updateRefs(path: string, updates: readonly string[], tools: RestoreTools): Promise<void> {

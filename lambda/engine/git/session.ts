@@ -2,7 +2,14 @@ import type { FileSystem } from "../host/file-system.ts";
 import { IntegrityError, SourceError } from "../model/errors.ts";
 import type { Fingerprint } from "../model/fingerprint.ts";
 import type { Random } from "../model/ids.ts";
-import type { DumpOptions, RestoreReport, RestoreRequest, Session, SourceFacts } from "../sources/source.ts";
+import type {
+  DumpOptions,
+  FingerprintOptions,
+  RestoreReport,
+  RestoreRequest,
+  Session,
+  SourceFacts,
+} from "../sources/source.ts";
 import { fsckCommand, sizeCommand, versionCommand } from "./commands.ts";
 import { GitDump, type GitDumpTools, MAJOR } from "./dump.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -26,6 +33,7 @@ export class GitSession implements Session {
   static async open(tools: Tools): Promise<GitSession> {
     const { stdout } = await tools.host.run(versionCommand, tools.signal);
     const server = /\d+(\.\d+)+/.exec(stdout)?.[0] ?? "unknown";
+    requireVersion(server);
     return new GitSession(tools, { server, major: MAJOR });
   }
 
@@ -60,8 +68,11 @@ export class GitSession implements Session {
   }
 
   /** Also follows every connection between objects. Throws `IntegrityError` where one is broken. */
-  async fingerprint({ namespaces }: { namespaces?: readonly string[] } = {}): Promise<Fingerprint> {
-    const states = await this.#readAll();
+  async fingerprint({ namespaces, backup }: FingerprintOptions = {}): Promise<Fingerprint> {
+    const all = await this.#readAll();
+    // A repository that was made after the backup is none of its business.
+    const known = backup && Object.keys((await readIndex(backup)).repositories);
+    const states = Object.fromEntries(Object.entries(all).filter(([name]) => known?.includes(name) ?? true));
     for (const name of Object.keys(states)) await this.#follow(name);
     const found = fingerprintOf(states);
     if (namespaces === undefined) return found;
@@ -105,4 +116,17 @@ export class GitSession implements Session {
     }
     return kibibytes * KIB;
   }
+}
+
+/** What a recovery needs, asked of every backup: `--object-format` and `--no-write-fetch-head` came with it. */
+const LEAST = [2, 29] as const;
+
+function requireVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1])) return;
+  throw new SourceError(
+    "UNSUPPORTED",
+    `The host has git ${version}, expected ${LEAST.join(".")} or newer: an older one could not restore what it backs up. Install a newer one.`,
+    { facts: { version } },
+  );
 }

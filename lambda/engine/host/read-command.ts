@@ -24,6 +24,7 @@ export async function* readCommand(
   const ended = exitOf(channel);
   const stderr = collectOutput(channel.stderr);
   using watch = watchOver(channel, signal);
+  channel.stderr.on("data", watch.heard);
   let whole = false;
   try {
     channel.end(input);

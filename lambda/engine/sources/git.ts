@@ -33,6 +33,7 @@ export const git: Source<GitConfig> = {
     leavesOut: [
       "working trees and what is not committed, hooks, settings, reflogs: a source of `files` of the folder has them",
       "repositories of submodules, which are named in a note; large files of Git LFS, of which only the pointers are there",
+      "refs that only stand for others, such as `refs/remotes/origin/HEAD`, but for HEAD itself; repositories with ids by SHA-256, which are refused",
       "repositories that are reached by a URL only: name them on the host that serves them",
       "shallow clones, which have a part of their history only: they are refused by name",
     ],

@@ -111,6 +111,37 @@ describe("a backup of a repository", () => {
     await expectWhole(await world.backUp({ erp: path }));
   });
 
+  it("leaves out refs that only stand for others, and a restore leaves those of the target alone", async () => {
+    const tip = await commit("first");
+    await git(path, "update-ref", "refs/remotes/origin/main", tip);
+    await git(path, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main");
+    const backup = await world.backUp({ erp: path });
+    await commit("second");
+    await world.restore(backup, { erp: path }, "replace");
+    expect(await git(path, "rev-parse", "main")).toBe(tip);
+    expect(await git(path, "symbolic-ref", "refs/remotes/origin/HEAD")).toBe("refs/remotes/origin/main");
+    expect(await git(path, "for-each-ref", "refs/backup-estate")).toBe("");
+  });
+
+  it("is not put over a push that came while it was restored", async () => {
+    await commit("first");
+    const backup = await world.backUp({ erp: path });
+    await commit("second");
+    let pushed = "";
+    world.wrap((host) => ({
+      ...bare(host),
+      read: async function* (command, signal, input) {
+        if (command.includes("update-ref") && pushed === "") pushed = await commit("meanwhile");
+        yield* host.read?.(command, signal, input) ?? [];
+      },
+    }));
+    await expect(world.restore(backup, { erp: path }, "replace")).rejects.toMatchObject({
+      code: "COMMAND_FAILED",
+    });
+    expect(await git(path, "rev-parse", "main")).toBe(pushed);
+    expect(await git(path, "for-each-ref", "refs/backup-estate")).toBe("");
+  });
+
   it("names submodules and Git LFS, which it does not hold", async () => {
     await commit(".gitmodules", '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n');
     await commit(".gitattributes", "*.psd filter=lfs diff=lfs\n");
@@ -233,7 +264,7 @@ describe("a recovery of a repository with a working tree", () => {
     await git(work, "commit", "--quiet", "-a", "-m", "two");
     await expect(world.restore(backup, { erp: work })).rejects.toMatchObject({ code: "TARGET_NOT_EMPTY" });
     expect((await world.restore(backup, { erp: work }, "replace")).join()).toMatch(
-      /working tree of erp was left/,
+      /working tree of erp at .* was left/,
     );
     expect(await git(work, "rev-parse", "HEAD")).toBe(one);
     expect(await readFile(join(work, "app.js"), "utf8")).toBe("two\n");

@@ -142,6 +142,11 @@ export const CASES: Record<string, Case> = {
     rows: {
       ...COMPLETE,
       "Stop the app of the drill": { endsAs: "same", appStartedAfter: stays },
+      "Stop what the drill started": {
+        endsAs: "RefusedError",
+        script: { restore: () => failsWith("RefusedError") },
+        appStartedAfter: stays,
+      },
       ...COMPLETE_REPORT,
     },
   },

@@ -65,6 +65,11 @@ export const COMPLETE_WAYS: Script[] = [
   },
   { "plan-all": () => answers({ ...allPlanned(), sources: "none" }) },
   {
+    "plan-all": () => answers(allPlanned({ runId: "run-0" })),
+    "act-on-host": (request) =>
+      "action" in request && request.action === "stop-app" ? failsWith("RefusedError") : undefined,
+  },
+  {
     "plan-all": () =>
       answers(allPlanned({ stages: Array.from({ length: 9 }, () => ({ stage: "files", sources: [] })) })),
   },

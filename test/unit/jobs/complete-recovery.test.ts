@@ -8,6 +8,7 @@ import {
   act,
   backUpAll,
   completeWorld,
+  contentsAt,
   DRILL_HOST,
   LOST,
   NEW_HOST,
@@ -21,9 +22,6 @@ import {
 } from "../../support/complete-world.ts";
 import { executionArn, NEVER } from "../../support/job-world.ts";
 import { readReport } from "../../support/recovery.ts";
-
-const contentsAt = (world: Awaited<ReturnType<typeof completeWorld>>, address: string) =>
-  Object.fromEntries(SOURCES.map((source) => [source, [...world.at(address, source).namespaces]]));
 
 async function backedUp(estate = {}) {
   const world = await completeWorld(estate);
@@ -207,6 +205,21 @@ describe("a complete recovery", () => {
     expect(second.recordKey).toBe("recoveries/complete/lost-1.lost-2.json");
   });
 
+  it("does not go on elsewhere than it began, also where the estate's own host has become another", async () => {
+    const { world } = await backedUp();
+    const made = await plannedAll(world, { mode: "execute" });
+    await reached(world, made);
+    const moved = {
+      ...world.services.estate,
+      host: { ...world.services.estate.host, address: "203.0.113.8" },
+    };
+    const elsewhere = { ...world, services: { ...world.services, estate: moved } };
+    await expect(reached(elsewhere, made)).rejects.toThrow(
+      /began on the host .* would go on at 203\.0\.113\.8/,
+    );
+    expect(await reached(world, made)).toMatchObject({ stopsApp: true });
+  });
+
   it("does nothing on the host once its claims are lost", async () => {
     const { world } = await backedUp();
     const plan = await plannedAll(world, { mode: "execute" });
@@ -247,41 +260,5 @@ describe("a recovery of one source", () => {
     expect(await readReport(world, "recoveries/one-1.json")).toMatchObject({ host: "203.0.113.7" });
     expect([...world.at(NEW_HOST.address, "ledger").namespaces]).toEqual(before.ledger);
     expect(world.commands).toEqual(["203.0.113.7: compose stop app", "203.0.113.7: compose start app"]);
-  });
-});
-
-describe("a disaster drill", () => {
-  const DRILL = {
-    executionArn: executionArn("drill-1", "demo-disaster-drill"),
-    startedAt: "2026-11-23T23:40:00.000Z",
-  };
-  const disasterDrill = { host: DRILL_HOST, schedule: { at: "05:00", onDayOfMonth: 1 } };
-
-  it("recovers everything on the throw-away host while backups of the estate go on", async () => {
-    const { world, before } = await backedUp({ disasterDrill });
-    const plan = await plannedAll(world, { mode: "execute" }, DRILL, "drill");
-    world.executions.set(DRILL.executionArn, "running");
-    await backUpAll(world, "backup-2");
-    await recoverAll(world, plan, DRILL);
-    expect(contentsAt(world, DRILL_HOST.address)).toEqual(before);
-    expect(world.commands.every((line) => line.startsWith(`${DRILL_HOST.address}:`))).toBe(true);
-    const { recordKey } = await reported(world, plan, DRILL);
-    expect(recordKey).toBe("drills/complete/drill-1.json");
-    expect(await readCompleteRecord(world, recordKey)).toMatchObject({ purpose: "drill" });
-  });
-
-  it("is refused without a throw-away host, and with a host of the input", async () => {
-    const { world } = await backedUp();
-    await expect(plannedAll(world, {}, DRILL, "drill")).rejects.toThrow(/has no throw-away host/);
-    const other = await backedUp({ disasterDrill });
-    await expect(plannedAll(other.world, { host: NEW_HOST }, DRILL, "drill")).rejects.toThrow(/leave it out/);
-  });
-
-  it("cannot be resumed as a recovery, nor a recovery as a drill", async () => {
-    const { world } = await backedUp({ disasterDrill });
-    await plannedAll(world, { mode: "execute" }, DRILL, "drill");
-    await expect(plannedAll(world, { resume: "drill-1", mode: "execute" }, AGAIN)).rejects.toMatchObject({
-      code: "INPUT_INVALID",
-    });
   });
 });

@@ -66,14 +66,27 @@ function findFaults(said: Authored, { sources }: Estate): string[] {
   ];
 }
 
-function findFaultsOfPurpose(said: Authored, purpose: CompletePurpose, { disasterDrill }: Estate): string[] {
-  if (purpose === "recovery") return [];
+function findFaultsOfPurpose(said: Authored, purpose: CompletePurpose, estate: Estate): string[] {
+  const { disasterDrill } = estate;
+  if (purpose === "recovery")
+    return said.host && isDrillHost(said.host, estate) ? [`host: ${DRILL_HOST_TAKEN}`] : [];
   return [
     ...(disasterDrill === undefined
       ? ["the estate has no throw-away host: write `disasterDrill` into estate.yaml and deploy"]
       : []),
     ...(said.host === undefined ? [] : ["host: a drill goes to the host of `disasterDrill`, leave it out"]),
   ];
+}
+
+/** Whoever lives on it is overwritten by the next drill, without a question. */
+export const DRILL_HOST_TAKEN =
+  "that is the throw-away host of `disasterDrill`, which the next drill overwrites: take `disasterDrill` out of estate.yaml and deploy first, or name another machine";
+
+/** Whether a machine is the one of the drills, by its address or by its key. */
+export function isDrillHost({ address, port = 22, hostKey }: NewHost, { disasterDrill }: Estate): boolean {
+  const drill = disasterDrill?.host;
+  if (drill === undefined) return false;
+  return (drill.address === address && drill.port === port) || drill.hostKey === hostKey;
 }
 
 function toInput(said: Authored, estate: Estate, purpose: CompletePurpose): CompleteInput {

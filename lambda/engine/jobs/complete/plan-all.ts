@@ -137,7 +137,7 @@ async function assemble(
     sources,
     stages,
     approval,
-    takesHost: approval === "required" && host === undefined,
+    takesHost: approval === "required" && host === undefined && steps["reach-host"] === undefined,
     hasApp: estate.app !== undefined,
     execute: executeInput(decided, input, runId),
     doneSteps: Object.keys(steps).filter((step) => step !== "ask-approval" || approved),

@@ -1,11 +1,12 @@
 import type { z } from "zod";
-import type { reachHostRequestSchema } from "../../model/complete-recovery.ts";
+import type { CompleteRun, reachHostRequestSchema } from "../../model/complete-recovery.ts";
 import { RefusedError, SourceError, throwIfAborted } from "../../model/errors.ts";
-import type { NewHost } from "../../model/new-host.ts";
+import { hostOf, type NewHost } from "../../model/new-host.ts";
 import { readNewHost, servicesOn } from "../recover/run-host.ts";
 import type { Services } from "../services.ts";
+import { DRILL_HOST_TAKEN, isDrillHost } from "./input.ts";
 import { placeOf, requireRun } from "./require-run.ts";
-import { noteNewHost, readSteps, writeStep } from "./run-state.ts";
+import { keepPlace, noteNewHost, readSteps, writeStep } from "./run-state.ts";
 
 type Request = z.infer<typeof reachHostRequestSchema>;
 
@@ -14,6 +15,9 @@ const WAIT_LIMIT_MS = 13 * 60_000;
 const PAUSE_MS = 5_000;
 /** What a machine says that is not ready yet; a wrong key is one that never will be. */
 const MAY_PASS = ["UNREACHABLE", "CONNECTION_LOST", "TIMED_OUT", "AUTH_FAILED"];
+
+/** More, and what guards the host against guessers locks the worker out. */
+const REFUSED_LOGINS_LIMIT = 5;
 
 /** Whether an app may be running there, and has to stop first. */
 interface ReachAnswer {
@@ -37,6 +41,7 @@ export async function reachHost(
   const startedAt = services.clock.now().toISOString();
   await noteApproval(request, startedAt, services, signal);
   const host = await readNewHost(runId, services, signal);
+  await requirePlace(runId, run, host, services, signal);
   const attempts = await awaitHost(await servicesOn(placeOf(runId, run), services, signal), signal);
   const done = await readSteps(runId, services, signal);
   const stopsApp = host === undefined || done["start-app"] !== undefined;
@@ -62,6 +67,31 @@ async function noteApproval(
 }
 
 /** What was restored to one host is not on another: a run stays where it began. */
+async function requirePlace(
+  runId: string,
+  { purpose }: CompleteRun,
+  host: NewHost | undefined,
+  services: Services,
+  signal: AbortSignal,
+): Promise<void> {
+  const { address, port, hostKey } = hostOf(services.estate, host);
+  if (purpose === "recovery" && isDrillHost({ address, port, hostKey }, services.estate))
+    throw new RefusedError("INPUT_INVALID", `host ${address}: ${DRILL_HOST_TAKEN}. Nothing was changed.`);
+  if (purpose === "drill" && !isDrillHost({ address, port, hostKey }, services.estate))
+    throw new RefusedError(
+      "INPUT_INVALID",
+      `The drill ${runId} began on ${address}, which is no longer the host of \`disasterDrill\` and may be live by now. Nothing was changed; start a new drill.`,
+      { facts: { runId, address } },
+    );
+  const kept = await keepPlace(runId, { address, port, hostKey }, services, signal);
+  if (kept.address === address && kept.port === port && kept.hostKey === hostKey) return;
+  throw new RefusedError(
+    "INPUT_INVALID",
+    `The run ${runId} began on the host ${kept.address}:${kept.port}, and would go on at ${address}:${port}: what it restored there is not here. Nothing was changed; start a new recovery.`,
+    { facts: { runId, began: kept.address, now: address } },
+  );
+}
+
 async function takeHost(
   runId: string,
   host: NewHost,
@@ -80,6 +110,7 @@ async function takeHost(
 
 async function awaitHost(services: Services, signal: AbortSignal): Promise<number> {
   const deadline = services.clock.now().getTime() + WAIT_LIMIT_MS;
+  let refusedLogins = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       await knock(services, signal);
@@ -87,7 +118,9 @@ async function awaitHost(services: Services, signal: AbortSignal): Promise<numbe
     } catch (error) {
       throwIfAborted(signal);
       const mayPass = error instanceof SourceError && MAY_PASS.includes(error.code);
-      if (!mayPass || services.clock.now().getTime() >= deadline) throw error;
+      refusedLogins += error instanceof SourceError && error.code === "AUTH_FAILED" ? 1 : 0;
+      if (!mayPass || refusedLogins >= REFUSED_LOGINS_LIMIT || services.clock.now().getTime() >= deadline)
+        throw error;
       services.log.info("The host does not answer yet", { attempt, why: error.message });
       await services.wait(PAUSE_MS, signal);
     }

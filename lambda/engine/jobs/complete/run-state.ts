@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { type CompleteRun, completeRunSchema } from "../../model/complete-recovery.ts";
 import { keys } from "../../model/keys.ts";
 import type { NewHost } from "../../model/new-host.ts";
@@ -27,6 +28,21 @@ export async function readCompleteRun(
 ): Promise<CompleteRun | undefined> {
   const found = await services.state.read(keys.step(runId, "complete"), signal);
   return found && completeRunSchema.parse(found.value);
+}
+
+const placeSchema = z.strictObject({ address: z.string(), port: z.int(), hostKey: z.string() });
+export type Place = z.infer<typeof placeSchema>;
+
+/** The machine that the steps of a run are done on: the first that was noted. A repeat answers with that one. */
+export async function keepPlace(
+  runId: string,
+  place: Place,
+  services: Services,
+  signal: AbortSignal,
+): Promise<Place> {
+  const key = keys.step(runId, "place");
+  if (await services.state.create(key, place, signal)) return place;
+  return placeSchema.parse((await services.state.read(key, signal))?.value);
 }
 
 /** Written once; a repeat keeps the first. */

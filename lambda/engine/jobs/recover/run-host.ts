@@ -1,5 +1,6 @@
 import { onlyOwnServers } from "../../host/own-servers.ts";
 import type { CompletePurpose } from "../../model/complete-recovery.ts";
+import { invariant } from "../../model/errors.ts";
 import { keys } from "../../model/keys.ts";
 import { hostOf, type NewHost, newHostSchema } from "../../model/new-host.ts";
 import type { Services } from "../services.ts";
@@ -17,6 +18,10 @@ export async function servicesOn(
   signal: AbortSignal,
 ): Promise<Services> {
   const instead = run && (await findNewHost(run, services, signal));
+  invariant(
+    run?.purpose !== "drill" || instead !== undefined,
+    "a drill has a host of its own; without it, its steps would go to the live one",
+  );
   if (instead === undefined) return services;
   const host = hostOf(services.estate, instead);
   const openHost = (until: AbortSignal) => services.openHost(until, host);
