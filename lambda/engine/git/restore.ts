@@ -162,9 +162,9 @@ async function takeIn({ path, wanted, folder }: Target, tools: RestoreTools): Pr
 
 /** Refs as the backup has them, from those that were there when the restore began: who pushed since is not overwritten. */
 async function setRefs({ path, wanted, there }: Target, tools: RestoreTools): Promise<void> {
-  const { first, then } = planRefs(there?.refs ?? {}, wanted);
+  const { first, second } = planRefs(there?.refs ?? {}, wanted);
   if (first.length > 0) await updateRefs(path, first, tools);
-  await updateRefs(path, [...then, ...(await ownRefs(path, tools))], tools);
+  await updateRefs(path, [...second, ...(await ownRefs(path, tools))], tools);
 }
 
 /**
@@ -174,7 +174,7 @@ async function setRefs({ path, wanted, there }: Target, tools: RestoreTools): Pr
 export function planRefs(
   before: Readonly<Record<string, string>>,
   { refs: wanted, objectFormat }: Pick<RepositoryState, "refs" | "objectFormat">,
-): { readonly first: readonly string[]; readonly then: readonly string[] } {
+): { readonly first: readonly string[]; readonly second: readonly string[] } {
   const nothing = "0".repeat(ID_DIGITS[objectFormat]);
   const gone = Object.keys(before).filter((ref) => wanted[ref] === undefined);
   const deletes = gone.map((ref) => `delete ${ref} ${before[ref]}`);
@@ -183,7 +183,7 @@ export function planRefs(
   const collide = gone.some((ref) =>
     names.some((name) => name.startsWith(`${ref}/`) || ref.startsWith(`${name}/`)),
   );
-  return collide ? { first: deletes, then: updates } : { first: [], then: [...deletes, ...updates] };
+  return collide ? { first: deletes, second: updates } : { first: [], second: [...deletes, ...updates] };
 }
 
 /** Lines that take away what this restore, or one that broke, put there for its time. */

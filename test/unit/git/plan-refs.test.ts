@@ -11,7 +11,7 @@ describe("the refs of a recovery", () => {
     const before = { "refs/heads/main": one ?? "", "refs/heads/old": two ?? "" };
     expect(planRefs(before, wanted({ "refs/heads/main": three, "refs/heads/new": two }))).toEqual({
       first: [],
-      then: [
+      second: [
         `delete refs/heads/old ${two}`,
         `update refs/heads/main ${three} ${one}`,
         `update refs/heads/new ${two} ${NOTHING}`,
@@ -25,7 +25,7 @@ describe("the refs of a recovery", () => {
   ])("change in two where %s stands in the way of %s", (gone, comes) => {
     expect(planRefs({ [gone]: one ?? "" }, wanted({ [comes]: two }))).toEqual({
       first: [`delete ${gone} ${one}`],
-      then: [`update ${comes} ${two} ${NOTHING}`],
+      second: [`update ${comes} ${two} ${NOTHING}`],
     });
   });
 
