@@ -63,21 +63,15 @@ export async function* readRows(
   statement.setReturnArrays(true);
   let rows = 0;
   let bytes = 0;
-  try {
-    for (const row of statement.iterate() as Iterable<unknown> as Iterable<Row>) {
-      yield row;
-      rows += 1;
-      bytes += sizeOf(row);
-      if (rows < ROWS_A_TURN && bytes < BYTES_A_TURN) continue;
-      rows = 0;
-      bytes = 0;
-      await turn();
-      throwIfAborted(signal);
-    }
-  } catch (error) {
-    // Whoever was told to stop closes the database, also under a table that is being read.
+  for (const row of statement.iterate() as Iterable<unknown> as Iterable<Row>) {
+    yield row;
+    rows += 1;
+    bytes += sizeOf(row);
+    if (rows < ROWS_A_TURN && bytes < BYTES_A_TURN) continue;
+    rows = 0;
+    bytes = 0;
+    await turn();
     throwIfAborted(signal);
-    throw error;
   }
 }
 

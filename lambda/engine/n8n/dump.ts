@@ -1,6 +1,5 @@
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import { invariant, SourceError } from "../model/errors.ts";
 import type { Clock } from "../model/ids.ts";
 import type { Dump, DumpItem, DumpSummary, Progress } from "../sources/source.ts";
@@ -50,21 +49,31 @@ export class N8nDump implements Dump {
     await this.#tools.fetch(whole);
     const to = { at: clock.now().toISOString() };
     await copyWithoutExecutions(whole, slim, signal);
+    await this.#judge(slim, to);
+    for (const { item, table } of EXPORTS)
+      yield { name: item, body: this.#tell(item, this.#export(slim, table)) };
+    yield { name: DATABASE_ITEM, body: this.#tell(DATABASE_ITEM, createReadStream(slim, READ)) };
+  }
+
+  async #judge(slim: string, to: DumpSummary["to"]): Promise<void> {
     const database = await openDatabase(slim, "read");
     try {
       const judged = await judgeDatabase(database, this.#tools);
       requireKey(judged, this.#tools.keySecret);
       this.#summary = { fingerprint: judged.fingerprint, to, versions: versionsOf(database) };
-      yield* this.#exports(database);
-      yield { name: DATABASE_ITEM, body: this.#tell(DATABASE_ITEM, createReadStream(slim, READ)) };
     } finally {
       database.close();
     }
   }
 
-  *#exports(database: DatabaseSync): Generator<DumpItem> {
-    for (const { item, table } of EXPORTS)
-      yield { name: item, body: this.#tell(item, exportTable(database, table, this.#tools.signal)) };
+  /** By a connection of its own: bodies are read side by side, and the last is asked for while others are still read. */
+  async *#export(slim: string, table: string): AsyncGenerator<Buffer> {
+    const database = await openDatabase(slim, "read");
+    try {
+      yield* exportTable(database, table, this.#tools.signal);
+    } finally {
+      database.close();
+    }
   }
 
   async *#tell(name: string, body: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {

@@ -45,6 +45,15 @@ function read({ items }: TakenN8n, sql: string) {
   }
 }
 
+it("every part can be read after the last one was asked for, as parts that are read side by side are", async () => {
+  await using session = await world.open(world.source, { purpose: "read" });
+  const items = await Array.fromAsync(session.dump({ proof: "as-read" }).items);
+  for (const item of items) {
+    const bytes = "body" in item ? Buffer.concat(await Array.fromAsync(item.body)) : Buffer.alloc(0);
+    expect(bytes.length, item.name).toBeGreaterThan(0);
+  }
+});
+
 it("names with slashes and emoji stand in the files and in no path, credentials in a folder of their own", async () => {
   const { items } = await world.dump();
   expect([...items.keys()]).toEqual([WORKFLOWS, CREDENTIALS, DATABASE]);
