@@ -8,7 +8,6 @@ const ECMA: Polynomial = { high: 0xc96c5795 | 0, low: 0xd7870f42 | 0 };
 const JONES: Polynomial = { high: 0x95ac9329 | 0, low: 0xac4bc9b5 | 0 };
 const SLICES = 8;
 const ENTRIES = 256;
-const WORD_BYTES = 4;
 
 /** Eight tables of 256 entries, one behind the other: eight bytes are taken at once. */
 interface Tables {
@@ -70,21 +69,13 @@ export class Crc64 {
   }
 
   update(bytes: Buffer): void {
-    const start = Math.min(-bytes.byteOffset & (WORD_BYTES - 1), bytes.length);
-    const words = (bytes.length - start) >>> 3;
-    this.#updateBytes(bytes, 0, start);
-    if (words > 0) this.#updateWords(new Int32Array(bytes.buffer, bytes.byteOffset + start, words * 2));
-    this.#updateBytes(bytes, start + words * SLICES, bytes.length);
-  }
-
-  /** Eight bytes at once as two words, little-endian as every machine that Node runs on: twice as fast as reading numbers. */
-  #updateWords(words: Int32Array): void {
     const { high: highs, low: lows } = this.#variant.tables;
     let high = this.#high;
     let low = this.#low;
-    for (let at = 0; at < words.length; at += 2) {
-      low ^= words[at] as number;
-      high ^= words[at + 1] as number;
+    let at = 0;
+    for (const end = bytes.length - SLICES; at <= end; at += SLICES) {
+      low ^= bytes.readInt32LE(at);
+      high ^= bytes.readInt32LE(at + 4);
       const a = 1792 + (low & 0xff);
       const b = 1536 + ((low >>> 8) & 0xff);
       const c = 1280 + ((low >>> 16) & 0xff);
@@ -96,15 +87,7 @@ export class Crc64 {
       low = xor(lows, a, b, c, d) ^ xor(lows, e, f, g, h);
       high = xor(highs, a, b, c, d) ^ xor(highs, e, f, g, h);
     }
-    this.#high = high;
-    this.#low = low;
-  }
-
-  #updateBytes(bytes: Buffer, start: number, end: number): void {
-    const { high: highs, low: lows } = this.#variant.tables;
-    let high = this.#high;
-    let low = this.#low;
-    for (let at = start; at < end; at++) {
+    for (; at < bytes.length; at++) {
       const entry = (low ^ (bytes[at] ?? 0)) & 0xff;
       low = ((low >>> 8) | (high << 24)) ^ (lows[entry] ?? 0);
       high = (high >>> 8) ^ (highs[entry] ?? 0);
