@@ -19,7 +19,13 @@ export interface BackupSchedulesProps {
 
 type Common = Pick<MachineScheduleProps, "estateName" | "group" | "role" | "deadLetters">;
 
-const DRILL = "disaster-drill";
+/** A machine that hears who started it, where it hears nothing else. */
+interface Runbook
+  extends Pick<MachineScheduleProps, "description">,
+    Partial<Pick<MachineScheduleProps, "input">> {
+  readonly id: string;
+  readonly title: MachineName;
+}
 
 /**
  * One schedule for each cadence that the estate schedules; slices have a function of their own; and those of the copies
@@ -54,16 +60,12 @@ export class BackupSchedules extends Construct {
       });
     }
     this.addTiers(estate, common);
-    if (estate.disasterDrill === undefined) return;
-    new MachineSchedule(this, "DisasterDrill", {
-      ...common,
-      title: DRILL,
-      description: `Recovers all of ${estate.name} on its throw-away host`,
-      ...toSchedulerExpression(estate.disasterDrill.schedule, estate.timeZone),
-      // It is deployed with the runbooks, after this.
-      machine: StateMachine.fromStateMachineArn(this, "DrillMachine", machineArn(estate, DRILL)),
-      input: (reason) => ({ mode: "execute", reason }),
-    });
+    if (estate.disasterDrill !== undefined)
+      this.addMachine(estate, estate.disasterDrill.schedule, common, {
+        ...{ id: "DisasterDrill", title: "disaster-drill" },
+        description: `Recovers all of ${estate.name} on its throw-away host`,
+        input: (reason) => ({ mode: "execute", reason }),
+      });
   }
 
   /** Copies the newest backups onto the host; looks at those in long-term storage. */
@@ -84,7 +86,7 @@ export class BackupSchedules extends Construct {
     estate: Estate,
     schedule: Schedule,
     common: Common,
-    { id, title, description }: { id: string; title: MachineName; description: string },
+    { id, title, description, input = (trigger) => ({ trigger }) }: Runbook,
   ): void {
     new MachineSchedule(this, id, {
       ...common,
@@ -93,7 +95,7 @@ export class BackupSchedules extends Construct {
       ...toSchedulerExpression(schedule, estate.timeZone),
       // It is deployed with the runbooks, after this.
       machine: StateMachine.fromStateMachineArn(this, `${id}Machine`, machineArn(estate, title)),
-      input: (trigger) => ({ trigger }),
+      input,
     });
   }
 }

@@ -1,5 +1,11 @@
 import { Duration } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import {
+  Alarm,
+  type AlarmProps,
+  ComparisonOperator,
+  Metric,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { Construct } from "constructs";
@@ -19,8 +25,24 @@ export interface FreshnessAlarmProps {
   readonly topic: ITopic;
 }
 
+type NumberAlarmProps = Pick<AlarmProps, "alarmDescription" | "metric" | "threshold"> &
+  Partial<Pick<AlarmProps, "comparisonOperator" | "treatMissingData">> & { readonly topic: ITopic };
+
+/** An alarm on one of the auditor's numbers, when it is too high or nobody tells it, unless something else is said. */
+class NumberAlarm extends Alarm {
+  constructor(scope: Construct, id: string, { topic, ...props }: NumberAlarmProps) {
+    super(scope, id, {
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.BREACHING,
+      ...props,
+      evaluationPeriods: PERIODS,
+    });
+    this.addAlarmAction(new SnsAction(topic));
+  }
+}
+
 /** Raises an alert when the newest verified backup of a source is too old, or when nobody says how old it is. */
-export class FreshnessAlarm extends Alarm {
+export class FreshnessAlarm extends NumberAlarm {
   constructor(
     scope: Construct,
     id: string,
@@ -33,16 +55,13 @@ export class FreshnessAlarm extends Alarm {
         [AUDIT_METRICS.sourceDimension]: source,
       }),
       threshold: limitSeconds,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: PERIODS,
-      treatMissingData: TreatMissingData.BREACHING,
+      topic,
     });
-    this.addAlarmAction(new SnsAction(topic));
   }
 }
 
 /** Raises an alert when the newest copy on the host is too old, or when there is none. */
-export class LocalTierAlarm extends Alarm {
+export class LocalTierAlarm extends NumberAlarm {
   constructor(
     scope: Construct,
     id: string,
@@ -55,16 +74,13 @@ export class LocalTierAlarm extends Alarm {
         [AUDIT_METRICS.sourceDimension]: source,
       }),
       threshold: limitSeconds,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: PERIODS,
-      treatMissingData: TreatMissingData.BREACHING,
+      topic,
     });
-    this.addAlarmAction(new SnsAction(topic));
   }
 }
 
 /** Raises an alert when nobody looked at long-term storage for more than a week. */
-export class ArchiveLookAlarm extends Alarm {
+export class ArchiveLookAlarm extends NumberAlarm {
   constructor(
     scope: Construct,
     id: string,
@@ -76,16 +92,13 @@ export class ArchiveLookAlarm extends Alarm {
         [AUDIT_METRICS.estateDimension]: estateName,
       }),
       threshold: limitSeconds,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: PERIODS,
-      treatMissingData: TreatMissingData.BREACHING,
+      topic,
     });
-    this.addAlarmAction(new SnsAction(topic));
   }
 }
 
 /** Raises an alert when the auditor is silent: whoever judges the backups is judged, too. */
-export class AuditAlarm extends Alarm {
+export class AuditAlarm extends NumberAlarm {
   constructor(
     scope: Construct,
     id: string,
@@ -96,10 +109,8 @@ export class AuditAlarm extends Alarm {
       metric: auditMetric(AUDIT_METRICS.ran, "Sum", { [AUDIT_METRICS.estateDimension]: estateName }),
       threshold: 1,
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-      evaluationPeriods: PERIODS,
-      treatMissingData: TreatMissingData.BREACHING,
+      topic,
     });
-    this.addAlarmAction(new SnsAction(topic));
   }
 }
 
@@ -111,7 +122,7 @@ export interface TrendAlarmProps {
 }
 
 /** Raises an alert when drills come near the objective: before a recovery takes too long, not after. */
-export class TrendAlarm extends Alarm {
+export class TrendAlarm extends NumberAlarm {
   constructor(scope: Construct, id: string, { estateName, objectiveSeconds, topic }: TrendAlarmProps) {
     super(scope, id, {
       alarmDescription: `By the newest drills the data of the estate ${estateName} take more than ${TREND_SHARE * 100} % of the ${Math.round(objectiveSeconds / 60)} minutes in which everything has to be back. See which source's drills have become slow (backup-estate list), and how long the last disaster-drill took.`,
@@ -119,12 +130,10 @@ export class TrendAlarm extends Alarm {
         [AUDIT_METRICS.estateDimension]: estateName,
       }),
       threshold: TREND_SHARE * objectiveSeconds,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: PERIODS,
       // Before the first drill there is none; that backups are not drilled is told by their age.
       treatMissingData: TreatMissingData.NOT_BREACHING,
+      topic,
     });
-    this.addAlarmAction(new SnsAction(topic));
   }
 }
 

@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { startChild, waitUntilReady } from "./child.ts";
-import { findFreePort } from "./port.ts";
+import { findFreePort, listens } from "./port.ts";
 
 const READY_WITHIN_MS = 20_000;
 const REPOSITORY = "drill.git";
@@ -49,16 +48,4 @@ export async function startGitDaemon(folder: string, signal: AbortSignal): Promi
       await child.exited;
     },
   };
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, "127.0.0.1");
-    const end = (result: boolean) => {
-      socket.destroy();
-      settle(result);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
 }

@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Child, startChild, waitUntilReady } from "./child.ts";
-import { findFreePort } from "./port.ts";
+import { findFreePort, listens } from "./port.ts";
 
 const run = promisify(execFile);
 const SSHD = "/usr/sbin/sshd";
@@ -84,16 +83,4 @@ function makeSshdConfig(folder: string, port: number): string {
     "MaxStartups 50:30:100",
     "",
   ].join("\n");
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect(port, "127.0.0.1");
-    const end = (result: boolean) => {
-      socket.destroy();
-      settle(result);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("error", () => end(false));
-  });
 }

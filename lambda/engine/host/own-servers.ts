@@ -13,17 +13,12 @@ export function onlyOwnServers(host: Host): Host {
     reach: async (reach) => await host.reach(requireOwn(reach)),
     openProxy: async (random) => guardProxy(await host.openProxy(random)),
     run: async (command, signal) => await host.run(command, signal),
-    ...(host.read && {
-      read: (command: string, signal: AbortSignal, input?: string) =>
-        host.read?.(command, signal, input) ?? nothing(),
-    }),
+    ...(host.read && { read: host.read.bind(host) }),
     anew: (signal) => onlyOwnServers(host.anew(signal)),
-    ...(host.files && { files: () => host.files?.() ?? Promise.reject(new Error("it serves no files")) }),
+    ...(host.files && { files: host.files.bind(host) }),
     [Symbol.asyncDispose]: async () => await host[Symbol.asyncDispose](),
   };
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 function requireOwn(reach: Reach): Reach {
   if (reach.via === "container" || (reach.via === "ssh" && isOwnAddress(reach.host))) return reach;
