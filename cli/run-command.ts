@@ -18,6 +18,7 @@ Examples:
   backup-estate run recover --rename 'erp.*=erp_copy.*' --target scratch --wait   on another server
   backup-estate run recover --source all --wait                                   plans the recovery of everything
   backup-estate run complete-disaster-recovery --new-host 203.0.113.7 --new-host-key 'ssh-ed25519 AAAA…' --wait
+  backup-estate run region-loss --region eu-west-1 --wait                         from the replica, in its Region
   backup-estate run disaster-drill --mode execute --wait                          on the throw-away host
   backup-estate run drill --source mongodb --wait                                 prove its newest backup
   backup-estate run pre-deploy-backup --wait && ./deploy.sh                       exit code 0: safe to deploy
@@ -86,7 +87,7 @@ function addRecover(command: Command): Command {
     .option("--backup <backupId>", "recover, drill, thaw-archive: this backup instead of the newest")
     .option(
       "--set <setId>",
-      "drill: every backup of this set; complete-disaster-recovery, disaster-drill: this set",
+      "drill: every backup of this set; complete-disaster-recovery, region-loss, disaster-drill: this set",
     )
     .option("--moment <moment>", "recover: to this time, or <seconds>:<ordinal> of the oplog")
     .option("--rename <from=to...>", "recover: under other names, such as 'erp.*=erp_copy.*'")
@@ -113,17 +114,23 @@ function addRecover(command: Command): Command {
 
 function addComplete(command: Command): Command {
   return command
-    .option("--not-after <time>", "complete-disaster-recovery, disaster-drill: the newest set until then")
-    .option("--without <source...>", "complete-disaster-recovery, disaster-drill: not these sources")
+    .option(
+      "--not-after <time>",
+      "complete-disaster-recovery, region-loss, disaster-drill: the newest set until then",
+    )
+    .option(
+      "--without <source...>",
+      "complete-disaster-recovery, region-loss, disaster-drill: not these sources",
+    )
     .addOption(
-      new Option("--slices <choice>", "complete-disaster-recovery, disaster-drill: beyond the set").choices([
-        "leave-out",
-        "replay",
-      ]),
+      new Option(
+        "--slices <choice>",
+        "complete-disaster-recovery, region-loss, disaster-drill: beyond the set",
+      ).choices(["leave-out", "replay"]),
     )
     .option(
       "--new-host <host>",
-      "complete-disaster-recovery, recover, approve: [user@]address[:port] in the host's place",
+      "complete-disaster-recovery, region-loss, recover, approve: [user@]address[:port] in the host's place",
     )
     .option("--new-host-key <key>", "and its public host key, as in known_hosts");
 }

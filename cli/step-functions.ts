@@ -11,6 +11,8 @@ import { RefusedError, VaultError } from "../lambda/engine/model/errors.ts";
 const LIST_PAGES_LIMIT = 20;
 const HISTORY_PAGES_LIMIT = 50;
 const IN_EVERY_ESTATE = "recover";
+/** Deployed beside the replica vault alone. */
+const STANDBY_ONLY = "region-loss";
 
 /**
  * ARN of the machine `<estate>-<machine>`. Without an estate's name there must be one such machine only. Throws
@@ -41,7 +43,7 @@ export async function findMachine(
   throw new RefusedError(
     "INPUT_INVALID",
     fits.length === 0
-      ? `There is no machine ${estate ?? "<estate>"}-${machine}; there are: ${there}. Deploy the estate, or correct --estate and --region.`
+      ? `There is no machine ${estate ?? "<estate>"}-${machine}; there are: ${there}. ${machine === STANDBY_ONLY ? "It is in the estate's second Region: name `regions.replica` of estate.yaml by --region." : "Deploy the estate, or correct --estate and --region."}`
       : `${fits.length} machines end in -${machine}: ${fits.map(({ name }) => name).join(", ")}. Say which estate by --estate.`,
   );
 }

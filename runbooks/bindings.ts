@@ -1,5 +1,8 @@
 import type { Level } from "../lambda/engine/model/escalation.ts";
 
+/** The runbooks that bring everything back: from the vault, or from its replica where the first Region is lost. */
+export type WholeRunbook = "complete-disaster-recovery" | "region-loss";
+
 /** Ends of the wires between the machines and what a deployment made. Every ARN is placed in the JSON as it is. */
 export interface MachineBindings {
   /** ARNs of the functions, one a role. */
@@ -14,8 +17,10 @@ export interface MachineBindings {
   readonly secret?: SecretBindings;
   /** The machine `Recover`, which another runbook hands over to. */
   readonly recoverMachineArn: string;
-  /** The machine `Complete disaster recovery`, to which `Recover` hands over when everything is asked for. */
+  /** The machine to which `Recover` hands over when everything is asked for. */
   readonly completeMachineArn: string;
+  /** Its name: `region-loss` beside the replica vault. */
+  readonly completeRunbook: WholeRunbook;
   readonly waits: MachineWaits;
 }
 

@@ -4,16 +4,14 @@ import { completeDisasterRecoveryMachine } from "./complete-disaster-recovery.ts
 import { disasterDrillMachine } from "./disaster-drill.ts";
 import { drillMachine } from "./drill.ts";
 import { escalateMachine } from "./escalate.ts";
+import { NEW_HOST, RUN_ID, SET_ID } from "./examples.ts";
 import { localTier } from "./local-tier.ts";
 import { preDeployBackupMachine } from "./pre-deploy-backup.ts";
 import { recoverMachine } from "./recover.ts";
+import { regionLoss } from "./region-loss.ts";
 import type { Runbook } from "./runbook.ts";
 import { thawArchiveMachine } from "./thaw-archive.ts";
 import { verifyArchive } from "./verify-archive.ts";
-
-const SET_ID = "20261123T020000120Z-3f8w2mx7ka";
-const NEW_HOST = { address: "203.0.113.7", hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" };
-const RUN_ID = "6f1c2a52-manual";
 
 /** Every runbook of the estate; documentation and tests derive from this list. */
 export const RUNBOOKS: readonly Runbook[] = [
@@ -146,6 +144,7 @@ export const RUNBOOKS: readonly Runbook[] = [
     ],
     machine: completeDisasterRecoveryMachine,
   },
+  regionLoss,
   {
     name: "disaster-drill",
     title: "Recover everything on a throw-away host, and measure it",

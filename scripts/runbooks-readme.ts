@@ -20,6 +20,7 @@ const BINDINGS: MachineBindings = {
     drill: {},
   },
   completeMachineArn: "the machine Complete disaster recovery",
+  completeRunbook: "complete-disaster-recovery",
   recoverMachineArn: "recover",
   waits: DEFAULT_WAITS,
 };

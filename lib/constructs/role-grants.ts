@@ -22,9 +22,15 @@ const CLAIMING_MACHINES = [
   "pre-deploy-backup",
   "complete-disaster-recovery",
   "disaster-drill",
+  "region-loss",
 ] as const;
 /** Machines that put data back. */
-const RECOVERING_MACHINES = ["recover", "complete-disaster-recovery", "disaster-drill"] as const;
+const RECOVERING_MACHINES = [
+  "recover",
+  "complete-disaster-recovery",
+  "disaster-drill",
+  "region-loss",
+] as const;
 const PUT_LOCKED = ["s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"] as const;
 const READ_VERSION = ["s3:GetObject", "s3:GetObjectVersion"] as const;
 

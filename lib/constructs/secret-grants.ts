@@ -1,5 +1,6 @@
 import { Aws } from "aws-cdk-lib";
 import type { Estate } from "../../lambda/engine/model/estate.ts";
+import { moveSecret } from "../../lambda/engine/model/secret-reference.ts";
 import { sources } from "../../lambda/engine/sources/registry.ts";
 import type { Purpose } from "../../lambda/engine/sources/source.ts";
 import type { Grant } from "./grant.ts";
@@ -52,6 +53,6 @@ function secretsIn(value: unknown, purpose: Purpose): string[] {
 
 /** A name becomes an ARN pattern whose six `?` stand for the random ending that Secrets Manager adds. */
 function secretArn(estate: Estate, reference: string): string {
-  if (reference.startsWith("arn:")) return reference;
+  if (reference.startsWith("arn:")) return moveSecret(reference, estate.regions.primary);
   return `arn:${Aws.PARTITION}:secretsmanager:${estate.regions.primary}:${Aws.ACCOUNT_ID}:secret:${reference}-??????`;
 }

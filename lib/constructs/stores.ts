@@ -10,3 +10,9 @@ export interface EstateStores {
   /** Encrypts the state bucket, log groups and the alert topic. */
   readonly operationsKeyArn: string;
 }
+
+/** The same of the replica stack, beside which no state is kept. */
+export type ReplicaStores = Pick<
+  EstateStores,
+  "vaultBucketName" | "vaultBucketArn" | "vaultKeyArn" | "secretKeyArn"
+>;

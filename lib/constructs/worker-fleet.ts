@@ -11,6 +11,7 @@ import {
   type MachineBindings,
   type MachineWaits,
   type SecretBindings,
+  type WholeRunbook,
 } from "../../runbooks/bindings.ts";
 import type { Bundle } from "../bundle.ts";
 import type { DrillDisk } from "../drill-servers.ts";
@@ -34,6 +35,8 @@ export interface WorkerFleetProps {
   readonly bundle: Bundle;
   /** The server that proves a source's backups, by the source's name in the estate; none for a source without a drill. */
   readonly drillServers: Readonly<Record<string, DrillServer | DrillDisk>>;
+  /** The machine beside these workers that brings everything back. */
+  readonly completeRunbook: WholeRunbook;
 }
 
 /** Roles of sources that hold secrets. */
@@ -81,7 +84,8 @@ export class WorkerFleet extends Construct {
         containerName: WORKER_CONTAINER,
       },
       recoverMachineArn: machineArn(props.estate, "recover"),
-      completeMachineArn: machineArn(props.estate, "complete-disaster-recovery"),
+      completeMachineArn: machineArn(props.estate, props.completeRunbook),
+      completeRunbook: props.completeRunbook,
       waits: waitsOf(props.estate),
     };
     this.taskRoleArns = tasks.roleArns;

@@ -6,6 +6,7 @@ import type { Bundle } from "../bundle.ts";
 import type { DrillDisk } from "../drill-servers.ts";
 import { ReplicaStack } from "./replica-stack.ts";
 import { RunbooksStack } from "./runbooks-stack.ts";
+import { StandbyStack } from "./standby-stack.ts";
 import { VaultStack } from "./vault-stack.ts";
 import { WatchStack } from "./watch-stack.ts";
 import { WorkersStack } from "./workers-stack.ts";
@@ -33,6 +34,8 @@ export function addEstateStacks(app: App, props: EstateStacksProps) {
   runbooks.addStackDependency(vault);
   const watch = new WatchStack(app, "Watch", { ...props, stores, workers: workers.exports });
   watch.addStackDependency(runbooks, "The watch looks at machines that it knows by name only.");
+  const standby = new StandbyStack(app, "Standby", { ...props, replica: replica.stores });
+  standby.addStackDependency(replica);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  return { replica, vault, workers, runbooks, watch };
+  return { replica, vault, workers, runbooks, watch, standby };
 }

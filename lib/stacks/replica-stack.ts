@@ -5,11 +5,15 @@ import type { Estate } from "../../lambda/engine/model/estate.ts";
 import { AccessLogBucket } from "../constructs/access-log-bucket.ts";
 import { EstateKey } from "../constructs/estate-key.ts";
 import { type EstateNames, nameEstate, roleArn } from "../constructs/names.ts";
+import type { ReplicaStores } from "../constructs/stores.ts";
 import { VaultBucket } from "../constructs/vault-bucket.ts";
 import { secretSourcesOf } from "../secret-sources.ts";
 
 /** The replica vault in the second Region. Deployed first: it trusts the replication role by its name. */
 export class ReplicaStack extends Stack {
+  /** What workers beside it need of it. */
+  readonly stores: ReplicaStores;
+
   constructor(scope: Construct, id: string, estate: Estate) {
     super(scope, id, {
       stackName: `${estate.name}-replica`,
@@ -25,15 +29,24 @@ export class ReplicaStack extends Stack {
     });
     key.allowRoleByArn(replicationRoleArn);
     const secretKey = this.addSecretKey(estate, names, replicationRoleArn);
+    const accessLogs = new AccessLogBucket(this, "AccessLogs");
+    const bucketName = names.replicaBucket;
     const bucket = new VaultBucket(this, "ReplicaVault", {
       estate,
       names,
       key,
       secretKey,
-      bucketName: names.replicaBucket,
-      accessLogs: new AccessLogBucket(this, "AccessLogs"),
+      bucketName,
+      accessLogs,
     });
+    bucket.tellEvents();
     bucket.addToResourcePolicy(allowReplication(bucket, replicationRoleArn));
+    this.stores = {
+      vaultBucketName: this.exportValue(bucket.bucketName),
+      vaultBucketArn: this.exportValue(bucket.bucketArn),
+      vaultKeyArn: this.exportValue(key.keyArn),
+      ...(secretKey && { secretKeyArn: this.exportValue(secretKey.keyArn) }),
+    };
     new CfnOutput(this, "ReplicaBucketName", { value: bucket.bucketName });
   }
 

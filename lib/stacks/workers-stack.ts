@@ -41,7 +41,7 @@ export class WorkersStack extends Stack {
       description: `Workers and schedules of the backup estate ${estate.name}`,
       env: { region: estate.regions.primary },
     });
-    const fleet = new WorkerFleet(this, "Fleet", props);
+    const fleet = new WorkerFleet(this, "Fleet", { ...props, completeRunbook: "complete-disaster-recovery" });
     const machine = new Machine(this, "Backup", {
       machineName: `${estate.name}-backup`,
       description: "Claims a slot, dumps, checks and drills every source, records the set",

@@ -1,9 +1,10 @@
+import type { WholeRunbook } from "../bindings.ts";
 import { type Catcher, evaluate } from "../steps/asl.ts";
 import { catchInto } from "../steps/failure.ts";
 import { commandOf } from "../steps/recovery.ts";
 
 /** The runbooks that recover everything; their machines differ by what they are allowed to touch. */
-export type CompleteRunbook = "complete-disaster-recovery" | "disaster-drill";
+export type CompleteRunbook = WholeRunbook | "disaster-drill";
 
 export const NEXT = "What comes next?";
 export const REPORT = "Report";

@@ -5,7 +5,7 @@ import { handOver } from "../steps/hand-over.ts";
 export const ONE_OR_ALL = "One source or all?";
 
 /** `"source": "all"` is the work of another machine, which stops the app once and knows what needs what. */
-export function everythingStates({ completeMachineArn, waits }: MachineBindings): States {
+export function everythingStates({ completeMachineArn, completeRunbook, waits }: MachineBindings): States {
   return {
     [ONE_OR_ALL]: choose(
       "All sources together are brought back by the machine for complete recoveries.",
@@ -30,7 +30,7 @@ export function everythingStates({ completeMachineArn, waits }: MachineBindings)
     "The recovery of everything was not started": fail(
       "Nothing was changed; start the complete recovery by hand.",
       "RecoveryNotStarted",
-      `"Nothing was changed. " & $states.input.error & ": " & $states.input.cause & "\\nNext: backup-estate run complete-disaster-recovery"`,
+      `"Nothing was changed. " & $states.input.error & ": " & $states.input.cause & "\\nNext: backup-estate run ${completeRunbook}"`,
     ),
   };
 }

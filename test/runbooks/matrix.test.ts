@@ -157,7 +157,7 @@ test("every way of every machine is taken by these tests", async () => {
     await runWith("Verify archive", { endsAs: "", script }, "", () => undefined);
   }
   await runWith("Recover", { endsAs: "", input: { source: "all" } }, "", () => undefined);
-  for (const name of ["Complete disaster recovery", "Disaster drill"])
+  for (const name of ["Complete disaster recovery", "Region loss", "Disaster drill"])
     for (const script of COMPLETE_WAYS) await runWith(name, { endsAs: "", script }, "", () => undefined);
   for (const [name, { machine }] of Object.entries(CASES)) {
     const untaken = allWays(machine).filter((way) => !seen.get(name)?.has(way));

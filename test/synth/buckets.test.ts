@@ -63,8 +63,8 @@ describe("every bucket", () => {
     },
   );
 
-  test("lies in the stacks Vault and Replica: no other stack has one", () => {
-    const others = STACKS.filter((name) => name !== "vault" && name !== "replica");
+  test("lies where data lie, or beside the replica for the state of its own: no other stack has one", () => {
+    const others = STACKS.filter((name) => !["vault", "replica", "standby"].includes(name));
     for (const name of others) expect(propertiesOf(templates[name], "AWS::S3::Bucket")).toEqual([]);
   });
 });
@@ -90,9 +90,9 @@ describe.each(["vault", "replica"] as const)("the locked bucket of the stack %s"
     });
   });
 
-  test("sends events where somebody listens: the vault, to EventBridge alone", () => {
+  test("sends events to EventBridge alone, where those listen who wait for Glacier", () => {
     const told = { EventBridgeConfiguration: { EventBridgeEnabled: true } };
-    expect(locked(name).NotificationConfiguration).toEqual(name === "vault" ? told : undefined);
+    expect(locked(name).NotificationConfiguration).toEqual(told);
   });
 
   test("logs its accesses", () => {

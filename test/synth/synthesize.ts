@@ -10,7 +10,7 @@ import type { drillServersOf } from "../../lib/drill-servers.ts";
 import { addEstateStacks } from "../../lib/stacks/estate-stacks.ts";
 import { makeEstate } from "../support/estate.ts";
 
-export const STACKS = ["replica", "vault", "workers", "runbooks", "watch"] as const;
+export const STACKS = ["replica", "vault", "workers", "runbooks", "watch", "standby"] as const;
 export type StackName = (typeof STACKS)[number];
 export type Templates = Readonly<Record<StackName, CloudFormationTemplate>>;
 

@@ -49,8 +49,22 @@ test("who looks for objects that came out of Glacier reads ciphertext, and decry
   for (const { Resource } of keys) expect(JSON.stringify(Resource)).not.toContain("VaultKey");
 });
 
+test("a worker that died is answered for on every machine that has tasks, in both Regions", () => {
+  for (const name of ["watch", "standby"] as const) {
+    const stacks = name === "watch" ? [templates.workers, templates.runbooks] : [templates.standby];
+    const working = stacks
+      .flatMap((one) => propertiesOf(one, "AWS::StepFunctions::StateMachine"))
+      .filter((machine) => JSON.stringify(machine).includes("ecs:runTask"))
+      .map(({ StateMachineName }) => String(StateMachineName));
+    expect(working.length).toBeGreaterThan(1);
+    const answered = JSON.stringify(statementsOf(templates[name], "TaskStoppedGrants"));
+    for (const machine of working) expect(answered).toContain(`:stateMachine:${machine}"`);
+  }
+});
+
 describe("failures have one publisher", () => {
-  const rules = STACKS.flatMap((name) => propertiesOf(templates[name], "AWS::Events::Rule"));
+  const home = STACKS.filter((name) => name !== "standby");
+  const rules = home.flatMap((name) => propertiesOf(templates[name], "AWS::Events::Rule"));
   const ofExecutions = rules.filter((rule) => JSON.stringify(rule).includes("Execution Status Change"));
 
   test("one rule with one target sees every way in which an execution of the estate fails", () => {

@@ -5,7 +5,7 @@ import { executionSchema } from "./execution.ts";
 import { idSchema } from "./ids.ts";
 import { newHostSchema } from "./new-host.ts";
 
-/** What an operator may say to the runbook `complete-disaster-recovery`; every field may be left out. */
+/** What an operator may say to `complete-disaster-recovery` and `region-loss`; every field may be left out. */
 export const completeInputSchema = z.strictObject({
   /** Without it, the newest set that holds every source, verified. */
   setId: idSchema.optional(),

@@ -1,6 +1,7 @@
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SecretMask } from "../../engine/jobs/secret-mask.ts";
 import { throwIfAborted, VaultError } from "../../engine/model/errors.ts";
+import { moveSecret } from "../../engine/model/secret-reference.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import { translateAwsError } from "./translate-aws-error.ts";
 
@@ -21,7 +22,9 @@ async function readValue(
 ): Promise<string> {
   let value: string | undefined;
   try {
-    const command = new GetSecretValueCommand({ SecretId: reference });
+    // Beside the replica vault the configuration names secrets of the first Region.
+    const own = moveSecret(reference, await client.config.region());
+    const command = new GetSecretValueCommand({ SecretId: own });
     value = (await client.send(command, { abortSignal: signal })).SecretString;
   } catch (error) {
     throwIfAborted(signal);

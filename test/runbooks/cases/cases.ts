@@ -7,6 +7,7 @@ import { escalateMachine } from "../../../runbooks/escalate.ts";
 import { localTierMachine } from "../../../runbooks/local-tier.ts";
 import { preDeployBackupMachine } from "../../../runbooks/pre-deploy-backup.ts";
 import { recoverMachine } from "../../../runbooks/recover.ts";
+import { regionLoss } from "../../../runbooks/region-loss.ts";
 import { thawArchiveMachine } from "../../../runbooks/thaw-archive.ts";
 import { verifyArchive } from "../../../runbooks/verify-archive.ts";
 import { answers, BINDINGS, chosen, failsWith, type Script } from "../../support/asl/estate.ts";
@@ -135,6 +136,10 @@ export const CASES: Record<string, Case> = {
   },
   "Complete disaster recovery": {
     machine: completeDisasterRecoveryMachine(BINDINGS),
+    rows: { ...COMPLETE, ...COMPLETE_REPORT },
+  },
+  "Region loss": {
+    machine: regionLoss.machine(BINDINGS),
     rows: { ...COMPLETE, ...COMPLETE_REPORT },
   },
   "Disaster drill": {

@@ -45,6 +45,7 @@ export const BINDINGS: MachineBindings = {
   },
   recoverMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-recover`,
   completeMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-complete-disaster-recovery`,
+  completeRunbook: "complete-disaster-recovery",
   waits: DEFAULT_WAITS,
 };
 

@@ -34,4 +34,10 @@ describe("the machine that a command means", () => {
       message: expect.stringContaining("there are: x"),
     });
   });
+
+  it("says in which Region region-loss is", async () => {
+    await expect(findMachine(accountOf("erp-recover"), "region-loss", "erp", NEVER)).rejects.toMatchObject({
+      message: expect.stringContaining("regions.replica"),
+    });
+  });
 });
