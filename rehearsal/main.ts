@@ -40,7 +40,7 @@ function readOptions(): Options {
     )
     .option(
       "--all",
-      "also the other runbooks: a call of people, a thaw of an archive, the loss of the certificates and of the whole server",
+      "also the other runbooks: a call of people, a thaw of an archive, the loss of the certificates, of the whole server and of the first Region",
       false,
     )
     .addHelpText(

@@ -12,6 +12,7 @@ import {
   runbookRecovers,
   sliceHoldsLoss,
 } from "./recovery-steps.ts";
+import { everythingComesBackFromReplica, regionIsLost } from "./region-steps.ts";
 import { archiveIsThawed, escalationIsTakenOver } from "./runbook-steps.ts";
 import type { Step } from "./step.ts";
 import { companyIsBusy, estateIsDeployed, worldStarts } from "./world-steps.ts";
@@ -46,4 +47,6 @@ export const allSteps: readonly Step<World>[] = [
   certificateComesBack,
   hostIsLost,
   everythingComesBack,
+  regionIsLost,
+  everythingComesBackFromReplica,
 ];

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { MongoClient } from "mongodb";
 import { digestStillCollections } from "../data/oracle.ts";
 import { askShown } from "../world/front.ts";
@@ -59,29 +60,38 @@ export const everythingComesBack: Step<World> = {
     say("waiting until no backup is at work");
     const input = { setId, host, mode: "execute", reason: "rehearsal: server lost" };
     const runId = await runWhenIdle(world, "complete-disaster-recovery", input, RUNBOOK_SECONDS);
-    const record = await readComplete(world, runId);
-    demand(
-      record.sources.every(({ outcome }) => outcome === "recovered"),
-      `not everything came back: ${JSON.stringify(record.sources)}`,
-    );
-    demand(record.rtoSeconds <= RTO_LIMIT_SECONDS, `it took ${record.rtoSeconds} s`);
-    const mongo = world.set("mongo", new MongoClient(company.mongod.uri));
-    world.onClose(() => mongo.close());
-    const after = await readState(world);
-    demand(
-      JSON.stringify(after) === JSON.stringify(state),
-      `it is not what was lost: ${JSON.stringify({ state, after })}`,
-    );
-    demand(await world.get("prober").isHealthyNow(), "the app is not healthy after the recovery");
-    const { rtoSeconds, rpoSeconds, sources, steps } = record;
-    return { rtoSeconds, rpoSeconds, sources, steps };
+    const { s3 } = world.get("clients");
+    return await judgeRecovery(world, { s3, bucket: world.get("estate").vaultBucket, runId, state });
   },
 };
 
-async function readComplete(world: World, runId: string): Promise<CompleteRecoveryRecord> {
-  const { s3 } = world.get("clients");
-  const key = `recoveries/complete/${runId}.json`;
-  return (await readRecord(s3, world.get("estate").vaultBucket, key)) as unknown as CompleteRecoveryRecord;
+interface Judged {
+  readonly s3: S3Client;
+  /** Where its record lies. */
+  readonly bucket: string;
+  readonly runId: string;
+  /** What was lost. */
+  readonly state: object;
+}
+
+/** Looks at the record of a complete recovery, and at what the new server has. Throws where anything is not as it was. */
+export async function judgeRecovery(world: World, { s3, bucket, runId, state }: Judged) {
+  const read = await readRecord(s3, bucket, `recoveries/complete/${runId}.json`);
+  const { rtoSeconds, rpoSeconds, sources, steps } = read as unknown as CompleteRecoveryRecord;
+  demand(
+    sources.every(({ outcome }) => outcome === "recovered"),
+    `not everything came back: ${JSON.stringify(sources)}`,
+  );
+  demand(rtoSeconds <= RTO_LIMIT_SECONDS, `it took ${rtoSeconds} s`);
+  const mongo = world.set("mongo", new MongoClient(world.get("company").mongod.uri));
+  world.onClose(() => mongo.close());
+  const after = await readState(world);
+  demand(
+    JSON.stringify(after) === JSON.stringify(state),
+    `it is not what was lost: ${JSON.stringify({ state, after })}`,
+  );
+  demand(await world.get("prober").isHealthyNow(), "the app is not healthy after the recovery");
+  return { rtoSeconds, rpoSeconds, sources, steps };
 }
 
 /** A run of the schedule that began after `since` and is complete. */

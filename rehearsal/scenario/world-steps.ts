@@ -69,7 +69,10 @@ export const estateIsDeployed: Step<World> = {
       await writeEstateFile(join(folder, "estate.yaml"), world.get("company"), new Date()),
     );
     for (const [name, value] of Object.entries(secretsOf(world.get("company")))) {
-      await clients.secrets.send(new CreateSecretCommand({ Name: name, SecretString: value }));
+      const secret = { Name: name, SecretString: value };
+      await clients.secrets.send(new CreateSecretCommand(secret));
+      // The local AWS takes ReplicateSecretToRegions and copies nothing.
+      await clients.secretsReplica.send(new CreateSecretCommand(secret));
     }
     const deployment = await deployApp({
       aws,
@@ -83,7 +86,7 @@ export const estateIsDeployed: Step<World> = {
     const estate = world.set("estate", readEstate(deployment));
     world.set("alerts", await subscribeToAlerts(clients.sqs, clients.sns, estate.alertTopicArn));
     const { signal } = world.options;
-    const agent = startAgent({ aws, folder: join(folder, "agent"), signal });
+    const agent = world.set("agent", startAgent({ aws, folder: join(folder, "agent"), signal }));
     world.onClose(() => agent.stop());
     world.findings.objectives = OBJECTIVES;
     world.findings.leftOut = [

@@ -13,7 +13,7 @@ export interface Company extends RehearsalHost, Others, Databases, Pick<Accounts
   readonly servicesCommand: string;
   /** The server is gone: every process of it killed, every folder of it deleted. */
   lose(): Promise<void>;
-  /** A new machine in its place, on another port and with another host key, that lets in the same login; nothing else is there. */
+  /** Another new machine in its place, on another port and with another host key, that lets in the same login; nothing else is there. */
   replace(): Promise<SshServer>;
 }
 
@@ -80,16 +80,19 @@ interface Parts {
 
 function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
   let machine: SshServer | undefined;
+  let machines = 0;
   return {
     lose: async ({ mongod, redis }: Databases) => {
       await host.die();
+      await machine?.stop(0);
       await front.kill();
       await redis.kill();
       await mongod.kill();
       await rm(disk, { recursive: true, force: true, maxRetries: 5 });
     },
     replace: async () => {
-      const place = join(folder, "new-host");
+      machines += 1;
+      const place = join(folder, `new-host-${machines}`);
       await mkdir(place, { recursive: true, mode: 0o700 });
       machine = await startSshServer(place, signal, host.authorizedKey);
       return machine;

@@ -8,6 +8,8 @@ export interface DeployedEstate {
   readonly replicaBucket: string;
   readonly alertTopicArn: string;
   readonly clusterArn: string;
+  /** `region-loss`, beside the replica. */
+  readonly standbyMachineArn: string;
   /** ARNs by the last part of their names. */
   readonly machines: Readonly<Record<MachineName, string>>;
 }
@@ -28,6 +30,7 @@ export function readEstate({ stacks }: Deployment): DeployedEstate {
     replicaBucket: need("ReplicaBucketName"),
     alertTopicArn: need("AlertTopicArn"),
     clusterArn: need("ClusterArn"),
+    standbyMachineArn: need("StandbyRegionLossMachineArn"),
     machines: {
       backup: need("BackupMachineArn"),
       recover: need("RecoverMachineArn"),

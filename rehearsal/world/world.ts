@@ -2,7 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MongoClient } from "mongodb";
+import type { Agent } from "../agent/agent.ts";
 import type { LocalAws } from "../aws/local-aws.ts";
+import type { RegionGate } from "../aws/region-gate.ts";
 import type { ErpSize } from "../data/erp.ts";
 import type { Writer } from "../data/writer.ts";
 import type { Prober } from "../host/prober.ts";
@@ -35,6 +37,10 @@ export interface WorldParts {
   estateFile: string;
   estate: DeployedEstate;
   alerts: Alerts;
+  /** Runs the tasks of the first Region. */
+  agent: Agent;
+  /** The way to AWS on which that Region is lost. */
+  gate: RegionGate;
   firstBackup: ManifestRecord;
   /** Of the same run, one a source. */
   firstSet: readonly ManifestRecord[];

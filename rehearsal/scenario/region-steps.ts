@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
+import { SFNClient } from "@aws-sdk/client-sfn";
+import { startAgent } from "../agent/agent.ts";
+import { moveAws, redirectFunctions } from "../aws/redirect-functions.ts";
+import { startRegionGate } from "../aws/region-gate.ts";
+import { pairVersions } from "../aws/version-twins.ts";
+import { REGIONS } from "../world/estate-file.ts";
+import type { World } from "../world/world.ts";
+import { judgeRecovery } from "./disaster-steps.ts";
+import { runRunbook } from "./executions.ts";
+import { demand, type Step } from "./step.ts";
+
+const RUNBOOK_SECONDS = 240;
+
+/** What is left answers by a gate: the first Region refuses every call of whoever makes it, its buckets those of all Regions. */
+export const regionIsLost: Step<World> = {
+  name: "The first Region is lost, and the server with it: its buckets and keys refuse every call",
+  run: async (world) => {
+    const [aws, estate, clients] = [world.get("aws"), world.get("estate"), world.get("clients")];
+    const bucket = estate.replicaBucket;
+    const twins = await pairVersions(
+      { s3: clients.s3, bucket: estate.vaultBucket },
+      { s3: clients.s3Replica, bucket },
+    );
+    const lost = { region: REGIONS.primary, buckets: [estate.vaultBucket] };
+    const gate = world.set("gate", await startRegionGate({ aws, lost, copy: { bucket, twins } }));
+    world.onClose(() => gate.stop());
+    await world.get("agent").stop();
+    for (const region of Object.values(REGIONS)) await redirectFunctions(aws, region, gate.endpoint);
+    await world.get("mongo").close();
+    await world.get("company").lose();
+    const refusals = await askLostRegion(world);
+    return { refusals, copied: twins.toCopy.size };
+  },
+};
+
+/** The one act of the operator, in the console of the other Region. */
+export const everythingComesBackFromReplica: Step<World> = {
+  name: "Everything comes back from the replica, by workers beside it, on a new machine",
+  run: async (world) => {
+    const gate = world.get("gate");
+    const aws = moveAws(world.get("aws"), REGIONS.replica, gate.endpoint);
+    const { signal } = world.options;
+    const agent = startAgent({ aws, folder: join(world.get("folder"), "standby-agent"), signal });
+    world.onClose(() => agent.stop());
+    const machine = await world.get("company").replace();
+    const host = { address: "127.0.0.1", port: machine.port, hostKey: machine.hostKey };
+    const before = gate.refused.length;
+    const { standbyMachineArn, replicaBucket } = world.get("estate");
+    const sfn = new SFNClient(aws.client);
+    const input = { host, mode: "execute", reason: "rehearsal: Region lost" };
+    const ended = await runRunbook(sfn, standbyMachineArn, input, RUNBOOK_SECONDS, signal);
+    demand(ended.status === "SUCCEEDED", `region-loss ended ${ended.status}: ${ended.error} ${ended.cause}`);
+    const asked = gate.refused.slice(before).filter(({ from }) => from !== REGIONS.primary);
+    demand(asked.length === 0, `the recovery needed the lost Region: ${JSON.stringify(asked)}`);
+    const runId = (ended.executionArn ?? "").split(":").at(-1) ?? "";
+    const { state } = world.get("lostState");
+    const s3 = new S3Client(aws.client);
+    return await judgeRecovery(world, { s3, bucket: replicaBucket, runId, state });
+  },
+};
+
+/** A gate that lets through is no loss: asked with the Region's own signature, and from the other one. */
+async function askLostRegion(world: World): Promise<string[]> {
+  const { endpoint } = world.get("gate");
+  const { vaultBucket } = world.get("estate");
+  const asked = Object.values(REGIONS).map(async (region) => {
+    const s3 = new S3Client({ ...world.get("aws").client, endpoint, region, maxAttempts: 1 });
+    const refusal = await s3.send(new HeadBucketCommand({ Bucket: vaultBucket })).then(
+      () => undefined,
+      (error: Error) => error.name,
+    );
+    demand(refusal !== undefined, `the vault of the lost Region answers those of ${region}`);
+    return `${region}: ${refusal}`;
+  });
+  return await Promise.all(asked);
+}
