@@ -46,7 +46,11 @@ export function runCommand(world: CliWorld): Command {
     .addOption(new Option("--tier <tier>", "thaw-archive: how fast, and how dear").choices(THAW_TIERS))
     .option("--days <number>", "thaw-archive: how long the copies stay readable", parseCount)
     .addOption(
-      new Option("--recovery <mode>", "thaw-archive: how recover is started").choices(["plan", "execute"]),
+      new Option("--recovery <mode>", "thaw-archive: how recover is started, or a drill").choices([
+        "plan",
+        "execute",
+        "drill",
+      ]),
     )
     .option("--about <text>", "escalate: what people are called for")
     .option("--acknowledge <runId>", "escalate: take this one over")

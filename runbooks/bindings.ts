@@ -17,6 +17,8 @@ export interface MachineBindings {
   readonly secret?: SecretBindings;
   /** The machine `Recover`, which another runbook hands over to. */
   readonly recoverMachineArn: string;
+  /** The machine `Drill`, which proves a sample that was thawed. */
+  readonly drillMachineArn: string;
   /** The machine to which `Recover` hands over when everything is asked for. */
   readonly completeMachineArn: string;
   /** Its name: `region-loss` beside the replica vault. */

@@ -250,7 +250,8 @@ export const RUNBOOKS: readonly Runbook[] = [
   {
     name: "thaw-archive",
     title: "Bring a backup out of Glacier",
-    startedBy: "an operator, in the console or by `backup-estate run thaw-archive`",
+    startedBy:
+      "an operator, in the console or by `backup-estate run thaw-archive`; once a quarter EventBridge Scheduler, for a sample",
     inputs: [
       {
         input: { source: "mongodb" },
@@ -264,13 +265,18 @@ export const RUNBOOKS: readonly Runbook[] = [
         input: { source: "mongodb", tier: "bulk", days: 14, mode: "execute", recovery: "execute" },
         means: "The cheapest and slowest way, and the recovery is carried out when everything is there.",
       },
+      {
+        input: { sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" },
+        means:
+          "What the schedule says once a quarter: the oldest backup of one source is thawed and drilled.",
+      },
     ],
     walk: [
       "Is there a newer backup that is not in Glacier? It is back in minutes: start `-recover` instead.",
       "Open Step Functions in the estate's Region, choose the machine that ends in `-thaw-archive`, and start it with the source.",
       "Open the output: the plan says hours and dollars. Agree with it, then start the machine with the input that stands in the line `next`.",
       "Wait. `Wait for Glacier` is taken again and again; you need not look.",
-      "Green: the output names the execution of `-recover` that was started. Go on there.",
+      "Green: the output names the execution of `-recover`, or of `-drill`, that was started. Go on there.",
       "Red: the cause says what is known, and the next command; to start again is safe and never asks for an object twice.",
     ],
     machine: thawArchiveMachine,

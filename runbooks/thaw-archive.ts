@@ -25,7 +25,7 @@ const AGAIN = `"\\nNext: " & ${EXECUTE_COMMAND}`;
 export function thawArchiveMachine(bindings: MachineBindings): Machine {
   return {
     Comment:
-      "Brings a backup out of Glacier. Says first what it takes in hours and dollars; waits for the event that tells of each object and looks itself every half hour; then starts recover with that backup.",
+      "Brings a backup out of Glacier. Says first what it takes in hours and dollars; waits for the event that tells of each object and looks itself every half hour; then starts recover, or a drill, with that backup.",
     QueryLanguage: "JSONata",
     StartAt: "Plan the thaw",
     States: {
@@ -78,7 +78,7 @@ function waitStates(bindings: MachineBindings): States {
     "Is everything there?": choose(
       "Goes on when every artifact can be read, and gives up after more looks than any retrieval takes.",
       [
-        when("Every artifact can be read", `$progress.state = "ready"`, "Start the recovery"),
+        when("Every artifact can be read", `$progress.state = "ready"`, "What follows?"),
         {
           ...when("Some are still in Glacier", `$looks < ${LOOKS_LIMIT}`, "Wait for Glacier"),
           Assign: { looks: evaluate("$looks + 1") },
@@ -111,8 +111,24 @@ function waitForGlacier({ functions, waits }: MachineBindings): TaskState {
   });
 }
 
-function recoverStates({ recoverMachineArn, waits }: MachineBindings): States {
+function recoverStates({ recoverMachineArn, drillMachineArn, waits }: MachineBindings): States {
   return {
+    "What follows?": choose(
+      "A sample is only proven; whatever else was thawed is to be recovered.",
+      [when("The input says drill", `$plan.recovery = "drill"`, "Start the drill")],
+      "Start the recovery",
+    ),
+    "Start the drill": handOver({
+      comment: "Starts drill with the thawed backup: it is restored in isolation and compared.",
+      machineArn: drillMachineArn,
+      suffix: "drill",
+      input: { backupId: evaluate("$plan.backup.backupId") },
+      timeoutSeconds: waits.controlSeconds,
+      step: "start-drill",
+      failed: "The drill was not started",
+      output: { ...SHOWN, drill: evaluate("$states.result.ExecutionArn") },
+      next: "The backup is thawed",
+    }),
     "Start the recovery": handOver({
       comment: "Starts recover with the thawed backup; it only plans unless the input said otherwise.",
       machineArn: recoverMachineArn,
@@ -129,7 +145,9 @@ function recoverStates({ recoverMachineArn, waits }: MachineBindings): States {
       output: { ...SHOWN, recovery: evaluate("$states.result.ExecutionArn") },
       next: "The backup is thawed",
     }),
-    "The backup is thawed": succeed("Every artifact can be read; the execution of recover is in the output."),
+    "The backup is thawed": succeed(
+      "Every artifact can be read; the execution of what follows is in the output.",
+    ),
   };
 }
 
@@ -154,6 +172,11 @@ function failureStates(): States {
       "The artifacts were asked for and are not there after longer than any retrieval takes.",
       "GlacierTookTooLong",
       `$string($progress.waiting) & " of " & $string($progress.artifacts) & " artifacts of " & $plan.backup.backupId & " are not there yet. See the health of S3 in that Region." & ${AGAIN}`,
+    ),
+    "The drill was not started": fail(
+      "The backup is thawed; only the drill has to be started by hand.",
+      "DrillNotStarted",
+      `"The backup " & $plan.backup.backupId & " is thawed for " & $string($plan.days) & " days. " & $states.input.error & ": " & $states.input.cause & "\\nNext: backup-estate run drill --backup " & $plan.backup.backupId`,
     ),
     "The recovery was not started": fail(
       "The backup is thawed; only the recovery has to be started by hand.",

@@ -22,6 +22,7 @@ const BINDINGS: MachineBindings = {
   completeMachineArn: "the machine Complete disaster recovery",
   completeRunbook: "complete-disaster-recovery",
   recoverMachineArn: "recover",
+  drillMachineArn: "drill",
   waits: DEFAULT_WAITS,
 };
 

@@ -8,6 +8,7 @@ import { CADENCES } from "../../lambda/engine/model/cadence.ts";
 import type { Estate, Schedule } from "../../lambda/engine/model/estate.ts";
 import type { MachineName } from "../../lambda/engine/model/machines.ts";
 import { toSchedulerExpression } from "../../lambda/engine/model/schedule.ts";
+import { ARCHIVE_SAMPLE_CRON, ARCHIVE_SAMPLE_INPUT } from "../../lambda/engine/model/thaw.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { MachineSchedule, type MachineScheduleProps } from "./machine-schedule.ts";
 import { machineArn } from "./names.ts";
@@ -80,6 +81,23 @@ export class BackupSchedules extends Construct {
         ...{ id: "VerifyArchive", title: "verify-archive" },
         description: `Looks at the long-term backups of ${estate.name}`,
       });
+    if (longTermCadences(estate).length > 0) this.addSample(estate, common);
+  }
+
+  /** One thawed backup a quarter is restored: what lies in Glacier is looked at each week, and read only here. */
+  private addSample(estate: Estate, common: Common): void {
+    new MachineSchedule(this, "ArchiveSample", {
+      ...common,
+      title: "archive-sample",
+      description: `Thaws a long-term backup of ${estate.name} and restores it`,
+      ...{ expression: ARCHIVE_SAMPLE_CRON, timeZone: estate.timeZone },
+      machine: StateMachine.fromStateMachineArn(
+        this,
+        "ArchiveSampleMachine",
+        machineArn(estate, "thaw-archive"),
+      ),
+      input: () => ARCHIVE_SAMPLE_INPUT,
+    });
   }
 
   private addMachine(

@@ -28,7 +28,7 @@ export interface MachineScheduleProps {
   readonly group: ScheduleGroup;
   readonly machine: IStateMachine;
   /** Beside who started it. */
-  readonly input: (startedBy: string) => Readonly<Record<string, string>>;
+  readonly input: (startedBy: string) => Readonly<Record<string, string | number | boolean>>;
   readonly role: IRole;
   readonly deadLetters: IQueue;
 }

@@ -69,8 +69,8 @@ function machineGrants(props: MachineProps): Grant[] {
     why: "Calls the functions that its definition names.",
   };
   const run = definitionArns.length === 0 ? [] : runTaskGrants(props, definitionArns);
-  const { recoverMachineArn, completeMachineArn } = props.bindings;
-  const hand = named([recoverMachineArn, completeMachineArn]).map(handOver);
+  const { recoverMachineArn, drillMachineArn, completeMachineArn } = props.bindings;
+  const hand = named([recoverMachineArn, drillMachineArn, completeMachineArn]).map(handOver);
   return [...(functionArns.length === 0 ? [] : [invoke]), ...run, ...hand];
 }
 

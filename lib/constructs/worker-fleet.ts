@@ -84,6 +84,7 @@ export class WorkerFleet extends Construct {
         containerName: WORKER_CONTAINER,
       },
       recoverMachineArn: machineArn(props.estate, "recover"),
+      drillMachineArn: machineArn(props.estate, "drill"),
       completeMachineArn: machineArn(props.estate, props.completeRunbook),
       completeRunbook: props.completeRunbook,
       waits: waitsOf(props.estate),

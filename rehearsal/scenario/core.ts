@@ -12,8 +12,13 @@ import {
   runbookRecovers,
   sliceHoldsLoss,
 } from "./recovery-steps.ts";
-import { everythingComesBackFromReplica, regionIsLost } from "./region-steps.ts";
-import { archiveIsThawed, escalationIsTakenOver } from "./runbook-steps.ts";
+import { everythingComesBackFromReplica, redisComesBackFromReplica, regionIsLost } from "./region-steps.ts";
+import {
+  archiveIsThawed,
+  archiveSampleIsProven,
+  deployIsSafe,
+  escalationIsTakenOver,
+} from "./runbook-steps.ts";
 import type { Step } from "./step.ts";
 import { companyIsBusy, estateIsDeployed, worldStarts } from "./world-steps.ts";
 
@@ -43,10 +48,13 @@ export const allSteps: readonly Step<World>[] = [
   ...coreSteps,
   escalationIsTakenOver,
   archiveIsThawed,
+  archiveSampleIsProven,
+  deployIsSafe,
   repositoryComesBack,
   certificateComesBack,
   hostIsLost,
   everythingComesBack,
   regionIsLost,
   everythingComesBackFromReplica,
+  redisComesBackFromReplica,
 ];

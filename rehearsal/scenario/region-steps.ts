@@ -6,6 +6,7 @@ import { moveAws, redirectFunctions } from "../aws/redirect-functions.ts";
 import { startRegionGate } from "../aws/region-gate.ts";
 import { pairVersions } from "../aws/version-twins.ts";
 import { REGIONS } from "../world/estate-file.ts";
+import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { judgeRecovery } from "./disaster-steps.ts";
 import { runRunbook } from "./executions.ts";
@@ -39,27 +40,58 @@ export const regionIsLost: Step<World> = {
 export const everythingComesBackFromReplica: Step<World> = {
   name: "Everything comes back from the replica, by workers beside it, on a new machine",
   run: async (world) => {
-    const gate = world.get("gate");
-    const aws = moveAws(world.get("aws"), REGIONS.replica, gate.endpoint);
-    const { signal } = world.options;
-    const agent = startAgent({ aws, folder: join(world.get("folder"), "standby-agent"), signal });
-    world.onClose(() => agent.stop());
+    await startStandby(world);
     const machine = await world.get("company").replace();
-    const host = { address: "127.0.0.1", port: machine.port, hostKey: machine.hostKey };
-    const before = gate.refused.length;
-    const { standbyMachineArn, replicaBucket } = world.get("estate");
-    const sfn = new SFNClient(aws.client);
-    const input = { host, mode: "execute", reason: "rehearsal: Region lost" };
-    const ended = await runRunbook(sfn, standbyMachineArn, input, RUNBOOK_SECONDS, signal);
-    demand(ended.status === "SUCCEEDED", `region-loss ended ${ended.status}: ${ended.error} ${ended.cause}`);
-    const asked = gate.refused.slice(before).filter(({ from }) => from !== REGIONS.primary);
-    demand(asked.length === 0, `the recovery needed the lost Region: ${JSON.stringify(asked)}`);
-    const runId = (ended.executionArn ?? "").split(":").at(-1) ?? "";
+    const host = world.set("newHost", {
+      ...{ address: "127.0.0.1", port: machine.port, hostKey: machine.hostKey },
+    });
+    const runId = await runInStandby(world, "region-loss", { host, reason: "rehearsal: Region lost" });
     const { state } = world.get("lostState");
-    const s3 = new S3Client(aws.client);
-    return await judgeRecovery(world, { s3, bucket: replicaBucket, runId, state });
+    const s3 = new S3Client(world.get("standbyAws").client);
+    return await judgeRecovery(world, { s3, bucket: world.get("estate").replicaBucket, runId, state });
   },
 };
+
+/** The next mishap, while that Region is still lost. */
+export const redisComesBackFromReplica: Step<World> = {
+  name: "Redis alone is emptied and comes back from the replica",
+  run: async (world) => {
+    const company = world.get("company");
+    const before = await askRedis(company, "DEBUG", "DIGEST");
+    await askRedis(company, "FLUSHALL");
+    const host = world.get("newHost");
+    await runInStandby(world, "recover", { source: "redis", host, reason: "rehearsal: FLUSHALL" });
+    const after = await askRedis(company, "DEBUG", "DIGEST");
+    demand(after === before, `DEBUG DIGEST was ${before} and is ${after}`);
+    return { digest: after };
+  },
+};
+
+async function startStandby(world: World): Promise<void> {
+  const aws = moveAws(world.get("aws"), REGIONS.replica, world.get("gate").endpoint);
+  world.set("standbyAws", aws);
+  const folder = join(world.get("folder"), "standby-agent");
+  const agent = startAgent({ aws, folder, signal: world.options.signal });
+  world.onClose(() => agent.stop());
+}
+
+/** Runs a machine of the other Region; answers its run's name. Throws when it failed, or asked the lost Region for anything. */
+async function runInStandby(
+  world: World,
+  machine: "region-loss" | "recover",
+  input: object,
+): Promise<string> {
+  const { refused } = world.get("gate");
+  const before = refused.length;
+  const sfn = new SFNClient(world.get("standbyAws").client);
+  const asked = { ...input, mode: "execute" };
+  const { signal } = world.options;
+  const ended = await runRunbook(sfn, world.get("estate").standby[machine], asked, RUNBOOK_SECONDS, signal);
+  demand(ended.status === "SUCCEEDED", `${machine} ended ${ended.status}: ${ended.error} ${ended.cause}`);
+  const crossed = refused.slice(before).filter(({ from }) => from !== REGIONS.primary);
+  demand(crossed.length === 0, `${machine} needed the lost Region: ${JSON.stringify(crossed)}`);
+  return (ended.executionArn ?? "").split(":").at(-1) ?? "";
+}
 
 /** A gate that lets through is no loss: asked with the Region's own signature, and from the other one. */
 async function askLostRegion(world: World): Promise<string[]> {

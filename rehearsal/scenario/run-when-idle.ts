@@ -20,11 +20,7 @@ export async function runWhenIdle(
   const { machines } = world.get("estate");
   const { signal } = world.options;
   for (let attempt = 1; ; attempt++) {
-    const look = async () => {
-      const executions = await listExecutions(sfn, machines.backup);
-      return executions.every(({ status }) => status !== "RUNNING") ? true : undefined;
-    };
-    await waitFor("the end of the backup that runs", IDLE_WAIT_SECONDS, look, signal);
+    await waitUntilIdle(world);
     const execution = await runRunbook(sfn, machines[machine], input, timeoutSeconds, signal);
     if (attempt < ATTEMPTS && execution.cause?.includes("CLAIM_HELD")) continue;
     demand(
@@ -33,4 +29,13 @@ export async function runWhenIdle(
     );
     return (execution.executionArn ?? "").split(":").at(-1) ?? "";
   }
+}
+
+/** Waits until no backup is at work. */
+export async function waitUntilIdle(world: World): Promise<void> {
+  const look = async () => {
+    const executions = await listExecutions(world.get("clients").sfn, world.get("estate").machines.backup);
+    return executions.every(({ status }) => status !== "RUNNING") ? true : undefined;
+  };
+  await waitFor("the end of the backup that runs", IDLE_WAIT_SECONDS, look, world.options.signal);
 }

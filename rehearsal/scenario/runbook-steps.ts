@@ -1,12 +1,16 @@
 import type { World } from "../world/world.ts";
 import { runRunbook, startRunbook, waitFor, waitForEnd } from "./executions.ts";
 import { plantCopy } from "./plant.ts";
+import type { SetRecord } from "./records.ts";
+import { waitUntilIdle } from "./run-when-idle.ts";
 import { demand, type Step } from "./step.ts";
+import { readRecord } from "./vault-records.ts";
 
 const CALL_WAIT_SECONDS = 60;
 /** The local AWS thaws in seconds, and no event is waited for longer than half an hour. */
 const THAW_SECONDS = 120;
 const PLAN_SECONDS = 120;
+const DRILL_SECONDS = 120;
 const ABOUT = "rehearsal: the restore of 02:00 hangs, and the app is stopped";
 
 /** An operator calls for help; the first level is told, and takes it over by the command of its message. */
@@ -64,5 +68,38 @@ export const archiveIsThawed: Step<World> = {
     demand(plan.status === "SUCCEEDED", `the recovery's plan ended ${plan.status}: ${plan.cause}`);
     demand(plan.output?.includes(cold.backupId), `it plans something else: ${plan.output}`);
     return { plan: JSON.parse(planned.output ?? "{}"), recovery };
+  },
+};
+
+/** What the schedule of the quarter starts, with another way to say the same. */
+export const archiveSampleIsProven: Step<World> = {
+  name: "The oldest backup in Glacier is restored as the sample of the quarter, and is what was dumped",
+  run: async (world) => {
+    const { sfn } = world.get("clients");
+    const { machines } = world.get("estate");
+    const { signal } = world.options;
+    const input = { sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" };
+    const thawed = await runRunbook(sfn, machines["thaw-archive"], input, THAW_SECONDS, signal);
+    demand(thawed.status === "SUCCEEDED", `the sample ended ${thawed.status}: ${thawed.cause}`);
+    const { drill } = JSON.parse(thawed.output ?? "{}") as { drill: string };
+    const proven = await waitForEnd(sfn, drill, DRILL_SECONDS, signal);
+    demand(proven.status === "SUCCEEDED", `its drill ended ${proven.status}: ${proven.cause}`);
+    return { drill: JSON.parse(proven.output ?? "{}") };
+  },
+};
+
+/** As CI does it: by the command line, whose exit code is the verdict. */
+export const deployIsSafe: Step<World> = {
+  name: "A deployment asks first: every source has a backup of now that was restored and compared",
+  run: async (world) => {
+    await waitUntilIdle(world);
+    const askedAt = Date.now();
+    const printed = await world.runCli(["run", "pre-deploy-backup", "--wait", "--json"]);
+    const { setKey = "" } = JSON.parse(printed) as { setKey?: string };
+    const read = await readRecord(world.get("clients").s3, world.get("estate").vaultBucket, setKey);
+    const { state, startedAt, skewSeconds } = read as unknown as SetRecord;
+    demand(state === "complete", `the set is ${state}`);
+    demand(Date.parse(startedAt) >= askedAt, `the set is of ${startedAt}`);
+    return { setKey, skewSeconds };
   },
 };

@@ -8,8 +8,8 @@ export interface DeployedEstate {
   readonly replicaBucket: string;
   readonly alertTopicArn: string;
   readonly clusterArn: string;
-  /** `region-loss`, beside the replica. */
-  readonly standbyMachineArn: string;
+  /** ARNs of those beside the replica. */
+  readonly standby: Readonly<Record<"region-loss" | "recover", string>>;
   /** ARNs by the last part of their names. */
   readonly machines: Readonly<Record<MachineName, string>>;
 }
@@ -30,7 +30,10 @@ export function readEstate({ stacks }: Deployment): DeployedEstate {
     replicaBucket: need("ReplicaBucketName"),
     alertTopicArn: need("AlertTopicArn"),
     clusterArn: need("ClusterArn"),
-    standbyMachineArn: need("StandbyRegionLossMachineArn"),
+    standby: {
+      "region-loss": need("StandbyRegionLossMachineArn"),
+      recover: need("StandbyRecoverMachineArn"),
+    },
     machines: {
       backup: need("BackupMachineArn"),
       recover: need("RecoverMachineArn"),

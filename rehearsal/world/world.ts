@@ -39,8 +39,11 @@ export interface WorldParts {
   alerts: Alerts;
   /** Runs the tasks of the first Region. */
   agent: Agent;
-  /** The way to AWS on which that Region is lost. */
+  /** The way to AWS on which that Region is lost, and the other Region by that way. */
   gate: RegionGate;
+  standbyAws: LocalAws;
+  /** What took the lost server's place, as a recovery is told of it. */
+  newHost: { readonly address: string; readonly port: number; readonly hostKey: string };
   firstBackup: ManifestRecord;
   /** Of the same run, one a source. */
   firstSet: readonly ManifestRecord[];

@@ -45,7 +45,7 @@ const ATTEMPTS: Record<string, readonly [repeatable: number, once: number, waiti
 };
 const ONCE = /^(Ask for approval|Restore on .*|Call L\d|Wait for Glacier)$/;
 /** It is started under one name; what refused it once refuses it again. */
-const NEVER = /^Start the recovery/;
+const NEVER = /^Start the (recovery|drill)/;
 const columnOf = (state: string) =>
   ONCE.test(state) ? 1 : /^(Ask for its health|Reach the host)$/.test(state) ? 2 : 0;
 const attemptsOf = (state: string, error: string) =>
@@ -147,6 +147,7 @@ test("every way of every machine is taken by these tests", async () => {
     await runWith("Recover", { endsAs: "", script: refused, plan }, "", () => undefined);
   const thaws: Script[] = [
     { "plan-thaw": () => answers(thawPlanned({ mode: "plan" })) },
+    { "plan-thaw": () => answers(thawPlanned({ recovery: "drill" })) },
     { ...stillFrozen, "look-at-thaw": frozen },
   ];
   for (const script of thaws) await runWith("Thaw archive", { endsAs: "", script }, "", () => undefined);

@@ -53,6 +53,17 @@ describe("a thaw", () => {
     });
   });
 
+  test("of a sample hands over to drill, and recovers nothing", async () => {
+    const { ending } = await run({ "plan-thaw": () => answers(thawPlanned({ recovery: "drill" })) });
+    expect(ending.calls.at(-1)?.arguments).toMatchObject({
+      StateMachineArn: BINDINGS.drillMachineArn,
+      Name: "run-1-drill",
+      Input: { backupId: thawPlanned().backup.backupId },
+    });
+    expect(JSON.stringify(ending.calls)).not.toContain(BINDINGS.recoverMachineArn);
+    expect(ending.output).toMatchObject({ drill: expect.stringContaining(":estate-drill:run-1-drill") });
+  });
+
   test("carries the recovery out where the input says so", async () => {
     const { ending } = await run({ "plan-thaw": () => answers(thawPlanned({ recovery: "execute" })) });
     expect(ending.calls.at(-1)?.arguments).toMatchObject({ Input: { mode: "execute" } });

@@ -237,6 +237,7 @@ describe("schedules", () => {
       ),
     ).toEqual({
       "demo-hourly": ["cron(0 * * * ? *)", "UTC"],
+      "demo-archive-sample": ["cron(0 7 1 1,4,7,10 ? *)", "Asia/Riyadh"],
       "demo-verify-archive": ["cron(30 6 ? * WED *)", "Asia/Riyadh"],
       "demo-daily": ["cron(30 2 * * ? *)", "Asia/Riyadh"],
       "demo-weekly": ["cron(0 1 ? * SUN *)", "Asia/Riyadh"],

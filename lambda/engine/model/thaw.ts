@@ -18,9 +18,18 @@ export const thawInputSchema = z.strictObject({
   /** How long the thawed copies stay readable. */
   days: z.int().min(1).max(DAYS_LIMIT).default(DAYS_DEFAULT),
   mode: z.enum(["plan", "execute"]).default("plan"),
-  /** What `recover` is started with when everything is there. */
-  recovery: z.enum(["plan", "execute"]).default("plan"),
+  /** When everything is there: `recover` in that mode, or a drill of the backup. */
+  recovery: z.enum(["plan", "execute", "drill"]).default("plan"),
+  /** In the place of a source and a backup: the oldest verified one in Glacier of the source whose turn it is this quarter. */
+  sample: z.literal(true).optional(),
 });
+
+/** On the first of a quarter, in the morning. Source of the syntax: EventBridge Scheduler user guide, "Cron-based schedules". */
+export const ARCHIVE_SAMPLE_CRON = "cron(0 7 1 1,4,7,10 ? *)";
+/** What that schedule says beside: the tier that costs nothing by the gigabyte, and time for a drill after the wait. */
+export const ARCHIVE_SAMPLE_INPUT = {
+  ...{ sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" },
+} as const;
 
 /** Role restorer, returns. Chooses the backup, and says what a thaw of it takes. Changes nothing. */
 export const planThawRequestSchema = z.strictObject({
@@ -32,7 +41,7 @@ export const planThawRequestSchema = z.strictObject({
 export interface ThawPlan {
   readonly runId: string;
   readonly mode: "plan" | "execute";
-  readonly recovery: "plan" | "execute";
+  readonly recovery: "plan" | "execute" | "drill";
   readonly backup: BackupRef;
   readonly tier: ThawTier;
   readonly days: number;

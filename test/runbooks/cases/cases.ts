@@ -10,7 +10,7 @@ import { recoverMachine } from "../../../runbooks/recover.ts";
 import { regionLoss } from "../../../runbooks/region-loss.ts";
 import { thawArchiveMachine } from "../../../runbooks/thaw-archive.ts";
 import { verifyArchive } from "../../../runbooks/verify-archive.ts";
-import { answers, BINDINGS, chosen, failsWith, type Script } from "../../support/asl/estate.ts";
+import { answers, BINDINGS, chosen, failsWith, type Script, thawPlanned } from "../../support/asl/estate.ts";
 import type { Answer } from "../../support/asl/types.ts";
 
 import { COMPLETE, COMPLETE_REPORT } from "./complete.ts";
@@ -121,6 +121,10 @@ export const CASES: Record<string, Case> = {
       },
       "Look at the artifacts": { endsAs: "ThawNotSeen", script: stillFrozen },
       "Start the recovery": { endsAs: "RecoveryNotStarted" },
+      "Start the drill": {
+        endsAs: "DrillNotStarted",
+        script: { "plan-thaw": () => answers(thawPlanned({ recovery: "drill" })) },
+      },
     },
   },
   "Local tier": {

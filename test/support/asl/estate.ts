@@ -44,6 +44,7 @@ export const BINDINGS: MachineBindings = {
     },
   },
   recoverMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-recover`,
+  drillMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-drill`,
   completeMachineArn: `arn:aws:states:${ACCOUNT}:stateMachine:estate-complete-disaster-recovery`,
   completeRunbook: "complete-disaster-recovery",
   waits: DEFAULT_WAITS,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { areReadable } from "../../../lambda/engine/jobs/thaw/artifacts.ts";
 import { awaitThaw, wakeThaw } from "../../../lambda/engine/jobs/thaw/await-thaw.ts";
+import { chooseSample } from "../../../lambda/engine/jobs/thaw/choose-sample.ts";
 import { lookAtThaw } from "../../../lambda/engine/jobs/thaw/look-at-thaw.ts";
 import { planThaw } from "../../../lambda/engine/jobs/thaw/plan-thaw.ts";
 import { requestThaw } from "../../../lambda/engine/jobs/thaw/request-thaw.ts";
@@ -10,7 +11,7 @@ import type { Availability, ObjectRef, Vault } from "../../../lambda/engine/vaul
 import { objectOf } from "../../../lambda/handlers/thawed.ts";
 import { makeEstate } from "../../support/estate.ts";
 import { executionArn, type JobWorld, NEVER } from "../../support/job-world.ts";
-import { backedUpWorld } from "../../support/recovery.ts";
+import { backedUpWorld, backUp } from "../../support/recovery.ts";
 
 const execution = {
   executionArn: executionArn("thaw-1", "demo-thaw-archive"),
@@ -60,6 +61,49 @@ describe("the plan of a thaw", () => {
     const made = await plan({ backupId: backup.backupId });
     expect(made).toMatchObject({ archived: 0, estimate: { dollars: 0, hours: { most: 0 } } });
     expect(made.text).toContain("Takes: no time");
+  });
+
+  it("of a sample is of the oldest verified backup in Glacier, and ends in a drill", async () => {
+    const { plan, world, backup } = await frozenWorld();
+    world.clock.advance(60_000);
+    const { backupId: newer } = await backUp(world, "backup-2");
+    expect(newer).not.toBe(backup.backupId);
+    const made = await plan({ sample: true, recovery: "drill" });
+    expect(made).toMatchObject({ backup: { backupId: backup.backupId }, recovery: "drill" });
+    expect(made.text).toContain("restored in isolation and compared");
+  });
+
+  it("of a sample takes another source each quarter, and none of those that have no drill", async () => {
+    const { world } = await frozenWorld();
+    const asked: string[] = [];
+    const { estate } = world.services;
+    const some = Object.values(estate.sources)[0];
+    Object.assign(estate, { sources: { b: some, a: some, none: { ...some, kind: "undrilled" } } });
+    const services = {
+      ...world.services,
+      sourceOf: (kind: string) => {
+        const source = world.services.sourceOf(some?.kind ?? "");
+        return kind === "undrilled"
+          ? { ...source, needs: { ...source.needs, drill: "none" as const } }
+          : source;
+      },
+    };
+    for (const month of ["01", "04", "07"]) {
+      const clock = { now: () => new Date(`2027-${month}-01T04:00:00Z`) };
+      const refusal = await chooseSample({ ...services, clock }, NEVER).catch(
+        (error: Error) => error.message,
+      );
+      asked.push(/looked at ([^.]*)\./.exec(String(refusal))?.[1] ?? "");
+    }
+    expect(asked).toEqual(["a, b", "b, a", "a, b"]);
+  });
+
+  it("of a sample refuses a source or a backup beside it", async () => {
+    const { plan } = await frozenWorld();
+    await expect(plan({ sample: true, source: "mongodb" })).rejects.toMatchObject({
+      code: "INPUT_INVALID",
+      message: expect.stringContaining("chosen by the calendar"),
+    });
   });
 
   it("refuses an input with every fault in one text, and a backup that is not there", async () => {

@@ -15,8 +15,10 @@ import {
 import { findBackup, findNewestVerified } from "../../vault/catalog-reader.ts";
 import { runIdOf, type Services } from "../services.ts";
 import { lookAtArtifacts } from "./artifacts.ts";
+import { chooseSample } from "./choose-sample.ts";
 
-type Input = z.infer<typeof thawInputSchema> & { readonly source: string };
+type Authored = z.infer<typeof thawInputSchema>;
+type Input = Authored & { readonly source: string };
 
 /**
  * Chooses a backup and says what it takes to thaw it. Changes nothing; repeatable. Throws `RefusedError` INPUT_INVALID
@@ -28,7 +30,10 @@ export async function planThaw(
   signal: AbortSignal,
 ): Promise<ThawPlan> {
   const input = parseInput(request.input, services.estate);
-  const { ref, manifest } = await chooseBackup(input, services, signal);
+  const { ref, manifest } =
+    input.sample === true
+      ? await chooseSample(services, signal)
+      : await chooseBackup(input, services, signal);
   const looked = await lookAtArtifacts(manifest.artifacts, services.vault, signal);
   const archived = looked.filter(({ availability }) => availability.state !== "readable");
   const archivedBytes = archived.reduce((sum, { artifact }) => sum + artifact.storedBytes, 0);
@@ -41,8 +46,9 @@ export async function planThaw(
   return { ...plan, text: describePlan(plan) };
 }
 
-function parseInput(raw: unknown, estate: Estate): Input {
+function parseInput(raw: unknown, estate: Estate): Input | (Authored & { readonly sample: true }) {
   const parsed = thawInputSchema.safeParse(raw ?? {});
+  if (parsed.success && parsed.data.sample === true) return parseSample(parsed.data);
   const names = Object.keys(estate.sources);
   const said = (raw as { source?: unknown } | null)?.source;
   const source = said === undefined && names.length === 1 ? names[0] : said;
@@ -54,7 +60,19 @@ function parseInput(raw: unknown, estate: Estate): Input {
       : [`source: got ${JSON.stringify(source) ?? "nothing"}, expected one of ${names.join(", ")}`]),
   ];
   if (parsed.success && known && faults.length === 0) return { ...parsed.data, source };
-  throw inputRefusal(faults, {
+  throw refuseInput(faults);
+}
+
+function parseSample(said: Authored): Authored & { readonly sample: true } {
+  const faults = (["source", "backupId"] as const)
+    .filter((field) => said[field] !== undefined)
+    .map((field) => `${field}: a sample is chosen by the calendar, leave it out`);
+  if (faults.length > 0) throw refuseInput(faults);
+  return { ...said, sample: true };
+}
+
+function refuseInput(faults: readonly string[]): RefusedError {
+  return inputRefusal(faults, {
     subject: "The input of thaw-archive",
     unchanged: "nothing was asked of Glacier",
     advice: 'Correct the input and start again, such as {"source":"mongodb"}.',
@@ -96,8 +114,12 @@ function describePlan(plan: Omit<ThawPlan, "text">): string {
     `In Glacier: ${archived} of ${artifacts} artifacts, ${formatBytes(archivedBytes)}`,
     `Takes: ${describeHours(estimate.hours)} at the tier ${tier}`,
     `Costs: about ${estimate.dollars.toFixed(2)} US dollars: retrieval, requests, and readable copies for ${days} days`,
-    plan.recovery === "execute"
-      ? "Then: the recovery is started and carried out"
-      : "Then: a recovery is planned, which changes nothing",
+    `Then: ${THEN[plan.recovery]}`,
   ].join("\n");
 }
+
+const THEN = {
+  plan: "a recovery is planned, which changes nothing",
+  execute: "the recovery is started and carried out",
+  drill: "the backup is restored in isolation and compared, which changes nothing",
+} as const;
