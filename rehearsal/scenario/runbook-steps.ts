@@ -1,6 +1,7 @@
 import type { World } from "../world/world.ts";
 import { runRunbook, startRunbook, waitFor, waitForEnd } from "./executions.ts";
 import { plantCopy } from "./plant.ts";
+import { playSchedule } from "./play-schedule.ts";
 import type { SetRecord } from "./records.ts";
 import { waitUntilIdle } from "./run-when-idle.ts";
 import { demand, type Step } from "./step.ts";
@@ -72,22 +73,16 @@ export const archiveIsThawed: Step<World> = {
   },
 };
 
-/** What the schedules of the week and of the quarter start. Lifecycle moves nothing here, so the sample needs no wait. */
+/** Lifecycle moves nothing here, so the sample needs no wait. */
 export const archiveSampleIsProven: Step<World> = {
   name: "A weekly backup is restored as the sample of the quarter, and is what was dumped",
   run: async (world) => {
-    const { sfn } = world.get("clients");
-    const { machines } = world.get("estate");
-    const { signal } = world.options;
     await waitUntilIdle(world);
-    const weekly = { cadence: "weekly", sources: ["mongodb"] };
-    const made = await runRunbook(sfn, machines.backup, weekly, BACKUP_SECONDS, signal);
-    demand(made.status === "SUCCEEDED", `the weekly backup ended ${made.status}: ${made.cause}`);
-    const input = { sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" };
-    const thawed = await runRunbook(sfn, machines["thaw-archive"], input, THAW_SECONDS, signal);
-    demand(thawed.status === "SUCCEEDED", `the sample ended ${thawed.status}: ${thawed.cause}`);
+    await playSchedule(world, "rehearsal-weekly", "backup", BACKUP_SECONDS);
+    const thawed = await playSchedule(world, "rehearsal-archive-sample", "thaw-archive", THAW_SECONDS);
     const { drill } = JSON.parse(thawed.output ?? "{}") as { drill: string };
-    const proven = await waitForEnd(sfn, drill, DRILL_SECONDS, signal);
+    const { sfn } = world.get("clients");
+    const proven = await waitForEnd(sfn, drill, DRILL_SECONDS, world.options.signal);
     demand(proven.status === "SUCCEEDED", `its drill ended ${proven.status}: ${proven.cause}`);
     return { drill: JSON.parse(proven.output ?? "{}") };
   },

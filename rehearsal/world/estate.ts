@@ -12,10 +12,13 @@ export interface DeployedEstate {
   readonly standby: Readonly<Record<"region-loss" | "recover", string>>;
   /** ARNs by the last part of their names. */
   readonly machines: Readonly<Record<MachineName, string>>;
+  /** What each schedule tells its machine, by the schedule's name. */
+  readonly scheduled: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
 /** Reads the outputs of every stack of a deployment; throws when one is missing. */
-export function readEstate({ stacks }: Deployment): DeployedEstate {
+export function readEstate(deployment: Deployment): DeployedEstate {
+  const { stacks } = deployment;
   const outputs: Readonly<Record<string, string>> = Object.assign(
     {},
     ...stacks.map((stack) => stack.outputs),
@@ -41,5 +44,18 @@ export function readEstate({ stacks }: Deployment): DeployedEstate {
       escalate: need("EscalateMachineArn"),
       "thaw-archive": need("ThawArchiveMachineArn"),
     },
+    scheduled: readSchedules(deployment),
   };
+}
+
+function readSchedules({ stacks }: Deployment): DeployedEstate["scheduled"] {
+  const schedules = stacks
+    .flatMap(({ template }) => Object.values(template.Resources))
+    .filter(({ Type }) => Type === "AWS::Scheduler::Schedule");
+  return new Map(
+    schedules.map(({ Properties = {} }) => {
+      const { Input } = Properties.Target as { readonly Input: string };
+      return [String(Properties.Name), JSON.parse(Input) as Record<string, unknown>];
+    }),
+  );
 }

@@ -5,7 +5,7 @@ export const PACK_BYTES = 64 * 1024 * 1024;
 /** A larger file has a pack of its own, so that it is reused as long as it stays. */
 export const OWN_PACK_BYTES = 16 * 1024 * 1024;
 /** Entries of one index: they lie in memory until their packs are stored. */
-export const INDEX_ENTRIES = 10_000;
+export const INDEX_ENTRIES = 5_000;
 /** A pack of which less is still in the tree is given up, and what is left of it stored again. */
 export const LEAST_USED_SHARE = 0.5;
 /** A file whose time is younger than the last dump's start, less this, may have changed since it was read. */

@@ -9,7 +9,7 @@ import { type TarEntry, tarEnd, tarHeader, tarPadding } from "./tar.ts";
 import type { Seen } from "./walk.ts";
 
 /** Small pieces are joined to about so much before they are handed on. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 768 * 1024;
 
 /** A file that has to be read, and what came of it. */
 export interface FileRow {

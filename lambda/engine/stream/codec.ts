@@ -13,7 +13,7 @@ export type Codec = Artifact["codec"];
 export const CODEC_SUFFIX: Readonly<Record<Codec, string>> = { zstd: ".zst", gzip: ".gz", none: "" };
 
 /** Of what the compressor is given and gives: every call wakes a thread, so that what a socket gave is joined first. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 /** Compresses into one zstd frame with a content checksum (level 1), one gzip member, or not at all. */
 export function compress(codec: Codec, signal: AbortSignal): Stage {

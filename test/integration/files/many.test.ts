@@ -5,8 +5,8 @@ import { type FilesWorld, startFilesWorld, storedPacks } from "../../support/fil
 const FILES = 100_000;
 const FOLDER_FILES = 1_000;
 const OLD = new Date("2024-02-29T23:59:59Z");
-/** Index, list of folders and packs of every ten thousand: requests and minimum sizes of Glacier cost by the object. */
-const MOST_ARTIFACTS = 40;
+/** Index, list of folders and packs of every five thousand: requests and minimum sizes of Glacier cost by the object. */
+const MOST_ARTIFACTS = 64;
 
 let world: FilesWorld;
 beforeAll(async () => {
