@@ -24,7 +24,7 @@ test("once a quarter one of them is thawed and restored, by the tier that costs 
   const schedules = propertiesOf(workers, "AWS::Scheduler::Schedule");
   const [sample] = schedules.filter(({ Name }) => Name === "demo-archive-sample");
   expect(sample).toMatchObject({ ScheduleExpression: "cron(0 7 1 1,4,7,10 ? *)" });
-  const { Input } = sample?.Target as { Input: string };
+  const { Input = "" } = (sample?.Target ?? {}) as { Input?: string };
   expect(thawInputSchema.parse(JSON.parse(Input))).toEqual({
     ...{ sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" },
   });

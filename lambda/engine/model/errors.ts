@@ -76,6 +76,7 @@ export class IntegrityError extends EstateError<
 export class RefusedError extends EstateError<
   | "INPUT_INVALID"
   | "TARGET_NOT_EMPTY"
+  | "TARGET_IN_USE"
   | "NO_VERIFIED_BACKUP"
   | "MOMENT_OUT_OF_REACH"
   | "WOULD_DROP_AGAIN"

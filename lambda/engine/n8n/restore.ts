@@ -22,6 +22,8 @@ export interface RestoreTools extends JudgeTools {
   readonly newName: () => string;
   /** Whether the place holds no workflow and no credential. */
   isEmpty(): Promise<boolean>;
+  /** Throws `RefusedError` TARGET_IN_USE where n8n may still run. */
+  requireStopped(): Promise<void>;
   progress(event: Progress): void;
 }
 
@@ -42,6 +44,7 @@ export async function restoreDatabase(tools: RestoreTools, request: RestoreReque
   const judged = await judgeFile(path, item.name, tools);
   requireEqual(request.manifest.fingerprint, judged.fingerprint, tools.keySecret);
   if (request.guard === "refuse-non-empty" && !(await tools.isEmpty())) throw notEmpty(tools.database);
+  await tools.requireStopped();
   await request.beforeChange?.();
   await putInPlace(path, tools);
   await request.beforeReplay?.();

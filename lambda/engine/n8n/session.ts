@@ -21,6 +21,7 @@ import { fetchDatabase, requireDatabase } from "./fetch-database.ts";
 import { copyOnHost } from "./host-copy.ts";
 import { EXPORTS } from "./layout.ts";
 import { VERSIONS } from "./limits.ts";
+import { requireStopped } from "./require-stopped.ts";
 import { judgeFile, restoreDatabase } from "./restore.ts";
 import { versionsOf } from "./versions.ts";
 
@@ -78,6 +79,13 @@ export class N8nSession implements Session {
       keySecret: config.encryptionKeySecret,
       newName: () => `restore-${makeId(context.clock, context.random)}`,
       isEmpty: async () => (await this.probe()).empty,
+      requireStopped: () =>
+        requireStopped(config.database, {
+          files,
+          host: context.host,
+          copy: config.copy,
+          signal: context.signal,
+        }),
       progress: (event: Parameters<Context["progress"]>[0]) => context.progress(event),
     };
     return restoreDatabase(tools, request);

@@ -1,7 +1,16 @@
-import { chmodSync, chownSync, existsSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { openHost } from "../../../lambda/engine/host/open-host.ts";
 import { claim } from "../../../lambda/engine/jobs/claim.ts";
@@ -57,6 +66,51 @@ it("a database in place keeps owner and mode, and the log of the old one is gone
   for (const end of ["-wal", "-shm", "-journal"]) expect(existsSync(world.target + end), end).toBe(false);
   expect(judgeByShell(world.target)).toEqual(judgeByShell(world.source));
 });
+
+it.each(["sftp", "sqlite3"] as const)(
+  "a database that n8n has open is left alone, with its log, where the host is asked by %s",
+  async (copy) => {
+    const taken = await world.dump();
+    makeDatabase(world.target);
+    const running = openAsN8n(world.target);
+    try {
+      const before = readFileSync(`${world.target}-wal`);
+      await expect(world.restore(taken, { config: { copy } })).rejects.toMatchObject({
+        name: "RefusedError",
+        code: "TARGET_IN_USE",
+        message: expect.stringMatching(/-wal and .*-shm lie beside it.*Stop n8n/s),
+      });
+      expect(readFileSync(`${world.target}-wal`)).toEqual(before);
+      expect(running.prepare("SELECT name FROM tag_entity").all()).toEqual([{ name: "written last" }]);
+    } finally {
+      running.close();
+    }
+    await world.restore(taken, { config: { copy } });
+    expect(judgeByShell(world.target)).toEqual(judgeByShell(world.source));
+  },
+);
+
+it("what a killed n8n left is in the way by SFTP, and not where the host's sqlite3 says that nobody has it open", async () => {
+  const taken = await world.dump();
+  const killed = join(scratch, "killed.sqlite");
+  makeDatabase(killed);
+  const running = openAsN8n(killed);
+  for (const end of ["", "-wal", "-shm"]) copyFileSync(killed + end, world.target + end);
+  running.close();
+  await rm(killed);
+  await expect(world.restore(taken)).rejects.toMatchObject({ code: "TARGET_IN_USE" });
+  await world.restore(taken, { config: { copy: "sqlite3" } });
+  expect(existsSync(`${world.target}-wal`)).toBe(false);
+  expect(judgeByShell(world.target)).toEqual(judgeByShell(world.source));
+});
+
+/** As n8n 2 has it open: with a log, idle, something written last. */
+function openAsN8n(path: string): DatabaseSync {
+  const running = new DatabaseSync(path);
+  running.exec("PRAGMA journal_mode=WAL");
+  running.exec("INSERT INTO tag_entity (id, name) VALUES ('last', 'written last')");
+  return running;
+}
 
 it("another key says so, and nothing is changed", async () => {
   const taken = await world.dump();
