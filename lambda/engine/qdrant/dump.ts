@@ -18,7 +18,7 @@ import {
   type SeenCollection,
 } from "./fingerprint.ts";
 import { type CollectionDescription, encodeDescription, itemNames, SERVER_ITEM } from "./layout.ts";
-import { isMark, mark, removeLeftovers } from "./leftovers.ts";
+import { isMark, type Leftovers, mark, removeLeftovers } from "./leftovers.ts";
 
 export interface QdrantTools extends JudgeTools {
   readonly versions: Readonly<Record<string, string>>;
@@ -56,9 +56,7 @@ export class QdrantDump implements Dump {
   /** One snapshot after the other: each takes as much of the server's disk as its collection. */
   async *#makeItems(): AsyncGenerator<StoredItem> {
     const { api, newContent, versions } = this.#tools;
-    const removed = await removeLeftovers(api, await api.aliases());
-    if (removed.length > 0)
-      this.#notes.push(`left on the server by a run before, removed: ${removed.join(", ")}`);
+    this.#note(await removeLeftovers(api, await api.aliases()));
     const collections = await api.collections();
     for (const name of collections) await this.#requireWhole(name);
     const aliases = (await api.aliases()).filter(({ alias }) => !isMark(alias));
@@ -77,6 +75,15 @@ export class QdrantDump implements Dump {
       yield this.#item(itemNames.collection(name), once(encodeDescription(description))).item;
     }
     this.#isListed = true;
+  }
+
+  #note({ removed, doubtful }: Leftovers): void {
+    if (removed.length > 0)
+      this.#notes.push(`left on the server by a run before, removed: ${removed.join(", ")}`);
+    if (doubtful.length > 0)
+      this.#notes.push(
+        `one of these snapshots was left by a run before, the others are somebody else's; none was removed, look at them: ${doubtful.join(", ")}`,
+      );
   }
 
   /** A snapshot holds what this node has of a collection. */
@@ -102,17 +109,17 @@ export class QdrantDump implements Dump {
   }
 }
 
+interface Described {
+  readonly description: CollectionDescription;
+  readonly fingerprint: NamespaceFingerprint;
+}
+
 /** Reads one collection by a snapshot, which is on the server only meanwhile. */
 class SnapshotReading {
   readonly #tools: QdrantTools;
   readonly #collection: string;
-  #result:
-    | {
-        readonly description: CollectionDescription;
-        readonly fingerprint: NamespaceFingerprint;
-        readonly notes: readonly string[];
-      }
-    | undefined;
+  readonly #notes: string[] = [];
+  #result: Described | undefined;
 
   constructor(tools: QdrantTools, collection: string) {
     this.#tools = tools;
@@ -121,7 +128,7 @@ class SnapshotReading {
 
   result() {
     invariant(this.#result !== undefined, `${this.#collection} was not read to its end`);
-    return this.#result;
+    return { ...this.#result, notes: this.#notes };
   }
 
   async *read(): AsyncGenerator<Uint8Array> {
@@ -135,11 +142,22 @@ class SnapshotReading {
         const after = await look(this.#tools, collection);
         yield* this.#download(snapshot, before, after);
       } finally {
-        await cleanUp(() => api.removeSnapshot(collection, snapshot.name), api.signal);
+        await this.#cleanUp(snapshot.name, () => api.removeSnapshot(collection, snapshot.name));
       }
     } finally {
-      await cleanUp(() => api.changeAliases({ remove: [alias] }), api.signal);
+      await this.#cleanUp(alias, () => api.changeAliases({ remove: [alias] }));
     }
+  }
+
+  /**
+   * Neither takes the place of what went wrong before nor spoils what was read: the next run does it, by the mark. Work that was
+   * stopped has no connection left for it.
+   */
+  async #cleanUp(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#tools.api.signal.aborted) return;
+    await work().catch((error: unknown) => {
+      this.#notes.push(`${what} stays on the server until the next run: ${(error as Error).message}`);
+    });
   }
 
   async *#download(snapshot: SnapshotFacts, before: SeenCollection, after: SeenCollection) {
@@ -154,17 +172,16 @@ class SnapshotReading {
     }
     const { bytes, sha256 } = meter.measured();
     requireSame(what, sha256, snapshot.checksum);
-    const unknown = snapshot.checksum
-      ? []
-      : [`the server gave no checksum of the snapshot of ${this.#collection}`];
-    this.#result = { ...this.#describe({ bytes, sha256 }, before, after), notes: unknown };
+    if (!snapshot.checksum)
+      this.#notes.push(`the server gave no checksum of the snapshot of ${this.#collection}`);
+    this.#result = this.#describe({ bytes, sha256 }, before, after);
   }
 
   #describe(
     snapshot: CollectionDescription["snapshot"],
     before: SeenCollection,
     after: SeenCollection,
-  ): { description: CollectionDescription; fingerprint: NamespaceFingerprint } {
+  ): Described {
     const { newContent } = this.#tools;
     const { settings, indexes, points } = after;
     const about = { name: this.#collection, snapshot, settings, indexes, count: points.count };
@@ -193,11 +210,6 @@ function requireSame(what: string, got: string, expected: string | null | undefi
     `${what} came with SHA-256 ${got}, and the server says ${expected}. It was changed on the way or on the server's disk; look at both, then run again.`,
     { facts: { got, expected } },
   );
-}
-
-/** Work that was stopped has no connection left to clean up with: the next run does it, by the mark. */
-async function cleanUp(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await work();
 }
 
 /** Passes a stream on, and tells how it ended: whole, by a failure, or left by its reader. */

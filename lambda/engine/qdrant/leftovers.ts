@@ -17,7 +17,7 @@ export function isMark(alias: string): boolean {
 
 /**
  * Marks on the server that a snapshot of this collection is being made, by an alias that carries the server's time:
- * what a worker that dies leaves behind is then known, and no snapshot of anybody else is ever touched.
+ * what a worker that dies leaves behind is then known; a snapshot that somebody else made in the same seconds is left alone.
  */
 export async function mark(
   api: QdrantApi,
@@ -31,18 +31,28 @@ export async function mark(
   return alias;
 }
 
-/** Removes what marks that are still there tell of, and the marks. Answers the names of the snapshots. */
-export async function removeLeftovers(api: QdrantApi, aliases: readonly Alias[]): Promise<string[]> {
+/** Names of snapshots. */
+export interface Leftovers {
+  readonly removed: readonly string[];
+  /** One of them is ours, and nobody can tell which: all of them stay. */
+  readonly doubtful: readonly string[];
+}
+
+/** Removes what marks that are still there tell of, and the marks; where a mark fits several snapshots, none of them. */
+export async function removeLeftovers(api: QdrantApi, aliases: readonly Alias[]): Promise<Leftovers> {
   const removed: string[] = [];
+  const doubtful: string[] = [];
   for (const { alias, collection } of aliases.filter((one) => isMark(one.alias))) {
-    for (const { name } of await api.snapshots(collection)) {
-      if (!isOf(alias, name)) continue;
-      await api.removeSnapshot(collection, name);
-      removed.push(name);
+    const names = (await api.snapshots(collection)).map(({ name }) => name);
+    const [only, ...others] = names.filter((name) => isOf(alias, name));
+    if (only !== undefined && others.length > 0) doubtful.push(only, ...others);
+    else if (only !== undefined) {
+      await api.removeSnapshot(collection, only);
+      removed.push(only);
     }
     await api.changeAliases({ remove: [alias] });
   }
-  return removed;
+  return { removed, doubtful };
 }
 
 function isOf(alias: string, snapshot: string): boolean {

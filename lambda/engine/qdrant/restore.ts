@@ -12,7 +12,7 @@ const NAME_BYTES = 12;
 
 /**
  * Uploads each snapshot and recovers it with the snapshot's own word before that of replicas, then sets the aliases.
- * What the backup says of itself is read before anything is changed. Throws `RefusedError` VERSION_INCOMPATIBLE,
+ * What the backup says of itself, and the beginning of each snapshot, is read before anything is changed. Throws `RefusedError` VERSION_INCOMPATIBLE,
  * TARGET_NOT_EMPTY; `IntegrityError`.
  */
 export async function restore(
@@ -24,6 +24,7 @@ export async function restore(
   requireSameLine(manifest.versions.server ?? server.version, tools.versions.server ?? "");
   const present = await api.collections();
   if (guard === "refuse-non-empty" && present.length > 0) throw notEmpty(present);
+  for (const { name } of collections) await requireReadable(findItem(items, itemNames.snapshot(name)));
   await beforeChange?.();
   await removeInTheWay(api, server.collections, present);
   let bytes = 0;
@@ -37,6 +38,11 @@ export async function restore(
   await beforeReplay?.();
   const records = collections.reduce((sum, { count }) => sum + count, 0);
   return { records, replayedOperations: 0, bytes };
+}
+
+/** A vault that does not answer must be known before the first collection is dropped, not after it. */
+async function requireReadable(item: RestoreItem): Promise<void> {
+  for await (const _ of item.open()) return;
 }
 
 /** All aliases, of which one may stand where a collection has to go, and the collections that the backup has not. */

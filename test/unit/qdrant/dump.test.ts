@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { compareFingerprints } from "../../../lambda/engine/model/fingerprint.ts";
 import { readDump } from "../../contract/sources/sessions.ts";
@@ -13,6 +14,7 @@ import {
 import { type QdrantStandin, startQdrantStandin } from "../../support/qdrant-standin.ts";
 
 const MANY = 120;
+const SECOND_MS = 1_000;
 const SNAPSHOTS = "/collections/products/snapshots";
 
 let node: QdrantStandin;
@@ -163,6 +165,44 @@ describe("a snapshot that a crash left behind", () => {
       aliases: [{ alias_name: "live", collection_name: "products" }],
     });
     expect(String(items.get("server.json"))).not.toContain("backup-estate-snapshot");
+  });
+
+  it("stays, beside one that somebody made in the same seconds: nobody can tell which is whose, and both are told", async () => {
+    await crash();
+    const [ours = ""] = keptSnapshots();
+    const theirs = ours.replace("products-", "products-9");
+    node.snapshots.get("products")?.set(theirs, Buffer.from("theirs"));
+    // A server names snapshots by the second, and the next run makes one, too.
+    await pause(SECOND_MS);
+    const { summary } = await takeFromQdrant(node);
+    expect(keptSnapshots()).toEqual([ours, theirs]);
+    expect(summary.notes).toEqual([
+      expect.stringContaining(`none was removed, look at them: ${ours}, ${theirs}`),
+    ]);
+  });
+});
+
+describe("a server that does not let its snapshot be removed", () => {
+  const fail = (words: Readonly<Record<string, string>>) => {
+    node.intercept = ({ method = "", url = "" }, response) => {
+      const said = url.includes("/snapshots/") ? words[method] : undefined;
+      if (said === undefined) return false;
+      response.writeHead(500).end(JSON.stringify({ status: { error: said } }));
+      return true;
+    };
+  };
+
+  it("spoils no backup: the snapshot is told, and goes with the next run", async () => {
+    fail({ DELETE: "the disk is busy" });
+    const { summary } = await takeFromQdrant(node);
+    expect(summary.notes?.join()).toMatch(/products-.*\.snapshot stays on the server until the next run/);
+  });
+
+  it("hides no failure that came before", async () => {
+    fail({ DELETE: "the disk is busy", GET: "the snapshot cannot be read" });
+    await expect(takeFromQdrant(node)).rejects.toMatchObject({
+      message: expect.stringContaining("the snapshot cannot be read"),
+    });
   });
 });
 

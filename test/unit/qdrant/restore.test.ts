@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { manifestFor } from "../../support/mongodb.ts";
 import { callerOf, judgeQdrant, QDRANT_KEY } from "../../support/qdrant.ts";
 import {
   fillProducts,
+  itemsOf,
+  openQdrant,
   putPoints,
   restoreIntoQdrant,
   type TakenFromQdrant,
@@ -31,6 +34,11 @@ const judge = ({ port }: QdrantStandin) =>
 const onTarget = (method: string, path: string, body?: unknown) =>
   callerOf(target.port).call(method, path, body);
 
+async function* noAnswer(): AsyncGenerator<Uint8Array> {
+  yield* [];
+  throw new Error("the vault is away");
+}
+
 describe("a recovery", () => {
   it("uploads each snapshot with its checksum and the snapshot's own priority, and leaves no file there", async () => {
     await restoreIntoQdrant(target, taken);
@@ -51,6 +59,19 @@ describe("a recovery", () => {
     await onTarget("POST", "/collections/aliases", { actions });
     await restoreIntoQdrant(target, taken, "replace");
     expect(await judge(target)).toEqual(await judge(source));
+  });
+
+  it("whose snapshot the vault does not give drops nothing", async () => {
+    await onTarget("PUT", "/collections/products", OTHER);
+    await onTarget("PUT", "/collections/stray", OTHER);
+    const before = await judge(target);
+    await using session = await openQdrant(target);
+    const items = itemsOf(taken).map((item) =>
+      item.name.startsWith("snapshots/") ? { ...item, open: () => noAnswer() } : item,
+    );
+    const manifest = { ...manifestFor(taken.summary), source: "vectors", kind: "qdrant" };
+    await expect(session.restore({ items, manifest, guard: "replace" })).rejects.toThrow("the vault is away");
+    expect(await judge(target)).toEqual(before);
   });
 
   it("makes a collection of other settings anew, and one of the same is never gone", async () => {
