@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { MongoClient } from "mongodb";
 import { startGitDaemon } from "../servers/git-daemon.ts";
 import { startMongod } from "../servers/mongod.ts";
+import { startObjectStore } from "../servers/object-store.ts";
 import { redisVersion, startRedis } from "../servers/redis.ts";
 import type { ContainerPlan } from "./task.ts";
 
@@ -18,8 +19,8 @@ interface Player {
   /** Arguments, with a value each, that name the container's own places; the agent has its own. */
   readonly ownArguments: readonly string[];
   start(folder: string, extraArguments: readonly string[], signal: AbortSignal): Promise<SidecarServer>;
-  /** Of the server that this machine has. */
-  askMajor(server: SidecarServer): Promise<string>;
+  /** Of the server that this machine has; left out where any serves. */
+  askMajor?(server: SidecarServer): Promise<string>;
 }
 
 const PLAYERS: Readonly<Record<string, Player>> = {
@@ -49,6 +50,12 @@ const PLAYERS: Readonly<Record<string, Player>> = {
     // The image's tag names no version of git, and any serves.
     askMajor: async () => "stable-scm",
   },
+  minio: {
+    what: "MinIO",
+    ownArguments: [],
+    start: (folder, _command, signal) => startObjectStore(folder, signal),
+    // Releases are named by their time, and any takes what a drill puts into it.
+  },
 };
 
 /**
@@ -66,8 +73,8 @@ export async function startSidecar(
   const own = join(folder, plan.name);
   await mkdir(own, { recursive: true });
   const server = await player.start(own, extraArguments(plan.command, player.ownArguments), signal);
-  const got = await player.askMajor(server);
-  if (wanted === got) return server;
+  const got = await player.askMajor?.(server);
+  if (got === undefined || wanted === got) return server;
   await server.kill();
   throw new Error(`The image ${plan.image} asks for ${player.what} ${wanted}, this machine has ${got}.`);
 }

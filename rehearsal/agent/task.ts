@@ -30,7 +30,7 @@ export interface JobRequest {
   readonly taskToken?: string;
 }
 
-const SERVER_IMAGE = /(^|\/)(mongo|redis|buildpack-deps):/;
+const SERVER_IMAGE = /(^|\/)(mongo|redis|buildpack-deps|minio):/;
 
 /** What has to be started for a task. Throws when it has not exactly one worker container. */
 export function planTask(task: Task, definition: TaskDefinition): TaskPlan {

@@ -8,6 +8,8 @@ export interface LocalAwsOptions {
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly region?: string;
+  /** Default: a free one. */
+  readonly port?: number;
   /** How much of their time the pauses before retries and the state Wait take: 0.1 is a tenth; default 1. */
   readonly waitScale?: number;
 }
@@ -43,7 +45,7 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   const { signal, region = "eu-central-1", waitScale = 1 } = options;
   const folder = resolve(options.folder);
   await mkdir(folder, { recursive: true });
-  const port = await findFreePort();
+  const port = options.port ?? (await findFreePort());
   const endpoint = `http://127.0.0.1:${port}`;
   const logFile = join(folder, "local-aws.log");
   const child = await startChild({

@@ -5,6 +5,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { MongoClient } from "mongodb";
 import { digestStillCollections } from "../data/oracle.ts";
 import { askShown } from "../world/front.ts";
+import { readObjects } from "../world/objects.ts";
 import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { waitFor } from "./executions.ts";
@@ -25,6 +26,7 @@ interface State {
   readonly redis: string;
   readonly files: readonly string[];
   readonly code: string;
+  readonly objects: readonly string[];
   /** What the TLS server shows. */
   readonly certificate: string | undefined;
 }
@@ -113,6 +115,7 @@ async function readState(world: World): Promise<State> {
     redis: await askRedis(company, "DEBUG", "DIGEST"),
     files: (await Promise.all(folders.map(digestTree))).flat(),
     code: company.repositoryPath === undefined ? "" : await judgeRepository(company.repositoryPath),
+    objects: company.objects === undefined ? [] : await readObjects(company.objects),
     certificate: await askShown(company.front),
   };
 }

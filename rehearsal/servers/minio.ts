@@ -11,6 +11,8 @@ export interface MinioOptions {
   /** Its data and log go there; made when missing. */
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 /** A MinIO of one's own, with the keys that it has where nobody set others. */
@@ -20,10 +22,10 @@ export interface Minio extends AsyncDisposable {
 }
 
 /** Throws when it does not answer within 30 s. Disposing ends it. */
-export async function startMinio({ command, folder, signal }: MinioOptions): Promise<Minio> {
+export async function startMinio({ command, folder, signal, port: wanted }: MinioOptions): Promise<Minio> {
   const data = join(folder, "data");
   await mkdir(data, { recursive: true });
-  const port = await findFreePort();
+  const port = wanted ?? (await findFreePort());
   const logFile = join(folder, "minio.log");
   const address = `127.0.0.1:${port}`;
   const child = await startChild({

@@ -2,9 +2,11 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type ServiceEngine, startServiceEngine } from "../host/services.ts";
+import { type ObjectStore, startObjectStore } from "../servers/object-store.ts";
 import { type SshServer, startSshServer } from "../servers/sshd.ts";
 import { type Accounts, type Databases, makeAccounts, startDatabases } from "./databases.ts";
 import { type Front, startFront } from "./front.ts";
+import { fillObjects } from "./objects.ts";
 import { fillOthers, type Others } from "./others.ts";
 
 /** A small company's server: MongoDB as a one-node replica set with access control, Redis, uploads, sshd, and an app. */
@@ -26,12 +28,16 @@ export async function startCompany(
   const accounts = makeAccounts();
   const disk = join(folder, "disk");
   let databases = await startDatabases(disk, accounts, signal);
+  const startObjects = (port?: number) => startObjectStore(join(disk, "objects"), signal, port);
+  let objects = has === "everything" ? await startObjects() : undefined;
+  if (objects !== undefined) await fillObjects(objects);
   let lost = false;
   const engine = await startServiceEngine(
     join(folder, "engine"),
     async () => {
       if (!lost) return;
       databases = await startDatabases(disk, accounts, signal, databases);
+      objects &&= await startObjects(objects.port);
       lost = false;
     },
     signal,
@@ -59,15 +65,20 @@ export async function startCompany(
     get redis() {
       return databases.redis;
     },
+    get objects() {
+      return objects;
+    },
     lose: async () => {
       lost = true;
-      await ends.lose(databases);
+      await ends.lose({ ...databases, objects });
     },
     replace: ends.replace,
-    stop: () => ends.stop(databases),
-    [Symbol.asyncDispose]: () => ends.stop(databases),
+    stop: () => ends.stop({ ...databases, objects }),
+    [Symbol.asyncDispose]: () => ends.stop({ ...databases, objects }),
   };
 }
+
+type Servers = Databases & { readonly objects: ObjectStore | undefined };
 
 interface Parts {
   readonly host: RehearsalHost;
@@ -82,7 +93,8 @@ function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
   let machine: SshServer | undefined;
   let machines = 0;
   return {
-    lose: async ({ mongod, redis }: Databases) => {
+    lose: async ({ mongod, redis, objects }: Servers) => {
+      await objects?.kill();
       await host.die();
       await machine?.stop(0);
       await front.kill();
@@ -97,7 +109,8 @@ function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
       machine = await startSshServer(place, signal, host.authorizedKey);
       return machine;
     },
-    stop: async ({ mongod, redis }: Databases) => {
+    stop: async ({ mongod, redis, objects }: Servers) => {
+      await objects?.kill();
       await engine.stop();
       await host.stop().catch(() => undefined);
       await front.kill();

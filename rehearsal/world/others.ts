@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { ObjectStore } from "../servers/object-store.ts";
 import type { RedisServer } from "../servers/redis.ts";
 import type { Front } from "./front.ts";
+import { objectsSourceOf } from "./objects.ts";
 
 const SESSIONS = 2_000;
 const INVOICES = 40;
@@ -19,6 +21,8 @@ export interface Others {
   readonly settingsFolder: string;
   /** A bare repository of git; only in a rehearsal of everything. */
   readonly repositoryPath?: string;
+  /** Buckets; only in a rehearsal of everything. */
+  readonly objects?: ObjectStore | undefined;
   readonly front: Front;
 }
 
@@ -42,11 +46,16 @@ export async function askRedis(others: Filled, ...command: string[]): Promise<st
   return stdout.trim();
 }
 
-/** The sources `redis`, `uploads`, `settings` and `tls`, and where there is a repository `code`, of `estate.yaml`, and the secret that they name. */
+/**
+ * The sources `redis`, `uploads`, `settings` and `tls` of `estate.yaml`, `code` where there is a repository and `objects` where there are
+ * buckets, and the secrets that they name.
+ */
 export function otherSourcesOf(others: Others) {
   const { redis, redisPassword, uploadsFolder, settingsFolder, repositoryPath, front } = others;
+  const buckets = others.objects && objectsSourceOf(others.objects);
   return {
     sources: {
+      ...(buckets && { objects: buckets.source }),
       redis: {
         reach: { via: "ssh", host: redis.host, port: redis.port },
         passwordSecret: PASSWORD_SECRET,
@@ -61,7 +70,7 @@ export function otherSourcesOf(others: Others) {
         reload: front.reloadCommand,
       },
     },
-    secrets: { [PASSWORD_SECRET]: redisPassword },
+    secrets: { [PASSWORD_SECRET]: redisPassword, ...buckets?.secrets },
   };
 }
 

@@ -16,10 +16,13 @@ it("every registered kind of source is rehearsed, or is left out with its reason
     uploadsFolder: "/srv",
     settingsFolder: "/etc",
     repositoryPath: "/srv/erp.git",
+    objects: { port: 1 },
     front: { domain: "erp.example.test", port: 1, chainPath: "/c", keyPath: "/k", reloadCommand: "true" },
   };
   const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>
     "kind" in source ? source.kind : name,
   );
-  expect([...rehearsed, ...Object.keys(NOT_REHEARSED)].sort()).toEqual(Object.keys(sources).sort());
+  // Buckets are both where another server takes the place of MinIO.
+  const told = new Set([...rehearsed, ...Object.keys(NOT_REHEARSED)]);
+  expect([...told].sort()).toEqual(Object.keys(sources).sort());
 });
