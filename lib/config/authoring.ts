@@ -85,6 +85,11 @@ export const authoredDisasterDrillSchema = z.strictObject({
   }),
   on: z.int().min(1).max(28).meta({ description: "the day of the month, 1 to 28" }).optional(),
   at: timeOfDay.optional(),
+  without: z
+    .array(text("the name of a source", "exports"))
+    .min(1)
+    .meta({ description: "sources that the throw-away host cannot take" })
+    .optional(),
 });
 
 /** Copies on the host's own disk. */

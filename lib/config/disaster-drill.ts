@@ -11,12 +11,12 @@ const DRILL_ON_DAY = 15;
 export function resolveDisasterDrill(
   raw: unknown,
   rawHost: unknown,
-  app: Estate["app"],
+  { app, sources }: Pick<Estate, "app" | "sources">,
 ): { disasterDrill?: Estate["disasterDrill"]; faults: readonly Fault[] } {
   const authored = authoredDisasterDrillSchema.safeParse(raw);
   const own = authoredEstateSchema.shape.host.safeParse(rawHost);
   if (!authored.success || !own.success) return { faults: [] };
-  const { host, on, at } = authored.data;
+  const { host, on, at, without } = authored.data;
   const drillHost = { ...host, port: host.port ?? 22, user: host.user ?? own.data.user };
   const faults = [
     ...(sameAddress(drillHost, own.data) ? [ownHost("address", show(host.address))] : []),
@@ -24,10 +24,34 @@ export function resolveDisasterDrill(
     ...(app !== undefined && !isOwnAddress(new URL(app.health.url).hostname)
       ? [livePage(app.health.url)]
       : []),
+    ...(without ?? []).filter((name) => !Object.hasOwn(sources, name)).map((name) => noSource(name, sources)),
+    ...(without !== undefined && Object.keys(sources).every((name) => without.includes(name))
+      ? [nothingLeft(without)]
+      : []),
   ];
   if (faults.length > 0) return { faults };
   const schedule = { at: at ?? DRILL_AT, onDayOfMonth: on ?? DRILL_ON_DAY };
-  return { disasterDrill: { host: drillHost, schedule }, faults };
+  return { disasterDrill: { host: drillHost, schedule, ...(without && { without }) }, faults };
+}
+
+const WITHOUT = ["disasterDrill", "without"] as const;
+
+function noSource(name: string, sources: Estate["sources"]): Fault {
+  return {
+    path: WITHOUT,
+    got: show(name),
+    expected: `names of sources: ${Object.keys(sources).join(", ")}`,
+    remedy: "Correct the name, or leave it out.",
+  };
+}
+
+function nothingLeft(without: readonly string[]): Fault {
+  return {
+    path: WITHOUT,
+    got: show(without.join(", ")),
+    expected: "at least one source that is recovered",
+    remedy: "Leave disasterDrill out where no source can be drilled on another machine.",
+  };
 }
 
 interface Address {

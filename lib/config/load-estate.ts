@@ -146,7 +146,10 @@ function resolveSections(value: Record<string, unknown>, { now, kinds }: ParseOp
   const fromSources = resolveSources(value.sources, kinds);
   const fromTargets = resolveSources(value.targets, kinds, "targets");
   const app = resolveApp(value.app);
-  const drill = resolveDisasterDrill(value.disasterDrill, value.host, app.app);
+  const drill = resolveDisasterDrill(value.disasterDrill, value.host, {
+    app: app.app,
+    sources: fromSources.sources,
+  });
   const tier = resolveLocalTier(value.localTier, value.timeZone, now);
   return {
     cadences: fitDefaultSlices(resolved, fullEveryDays),

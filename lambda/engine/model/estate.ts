@@ -94,7 +94,12 @@ export const estateSchema = z.strictObject({
   alerts: z.strictObject({ emails: z.array(z.email()) }),
   /** A throw-away host on which everything is recovered by a schedule. */
   disasterDrill: z
-    .strictObject({ host: hostSchema.omit({ keySecret: true }), schedule: scheduleSchema })
+    .strictObject({
+      host: hostSchema.omit({ keySecret: true }),
+      schedule: scheduleSchema,
+      /** Sources that no throw-away host can take. */
+      without: z.array(z.string()).optional(),
+    })
     .optional(),
   /** The first tier: copies of the newest verified backups on the host's own disk. */
   localTier: z

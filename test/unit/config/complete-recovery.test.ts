@@ -35,6 +35,12 @@ describe("the throw-away host", () => {
     expect(parse({ app }).app?.health.url).toBe("https://erp.example.com/health");
   });
 
+  it("may be spared sources by name, of those that there are, and not all of them", () => {
+    const drill = (without: string[]) => parse({ disasterDrill: { host: DRILL, without } }).disasterDrill;
+    expect(() => drill(["nothing"])).toThrow(/disasterDrill\.without.*nothing.*names of sources: mongodb/s);
+    expect(() => drill(["mongodb"])).toThrow(/at least one source that is recovered/);
+  });
+
   it("may be another port of the same address, as containers have", () => {
     const host = { ...DRILL, address: "erp.example.com", port: 2222 };
     expect(parse({ disasterDrill: { host } }).disasterDrill?.host).toMatchObject({ port: 2222 });

@@ -40,6 +40,17 @@ describe("a disaster drill", () => {
     expect(await readCompleteRecord(world, recordKey)).toMatchObject({ purpose: "drill" });
   });
 
+  it("leaves out what its host cannot take, says so, and an operator may say otherwise", async () => {
+    const { world, before } = await backedUp({ disasterDrill: { ...disasterDrill, without: ["exports"] } });
+    const plan = await plannedAll(world, { mode: "plan" }, DRILL, "drill");
+    expect(plan.sources.map(({ source }) => source)).not.toContain("exports");
+    expect(plan.text).toContain("Left out: exports");
+    const whole = await plannedAll(world, { mode: "plan", without: [] }, DRILL, "drill");
+    expect(whole.sources.map(({ source }) => source).sort()).toEqual(Object.keys(before).sort());
+    const recovery = await plannedAll(world, { mode: "plan" });
+    expect(recovery.sources.map(({ source }) => source)).toContain("exports");
+  });
+
   it("is refused without a throw-away host, and with a host of the input", async () => {
     const { world } = await backedUp();
     await expect(plannedAll(world, {}, DRILL, "drill")).rejects.toThrow(/has no throw-away host/);

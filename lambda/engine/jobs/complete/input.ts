@@ -90,7 +90,9 @@ export function isDrillHost({ address, port = 22, hostKey }: NewHost, { disaster
 }
 
 function toInput(said: Authored, estate: Estate, purpose: CompletePurpose): CompleteInput {
-  const { mode, resume, setId, notAfter, without = [], slices = "leave-out", reason = NO_REASON } = said;
+  const { mode, resume, setId, notAfter, slices = "leave-out", reason = NO_REASON } = said;
+  const spared = purpose === "drill" ? estate.disasterDrill?.without : undefined;
+  const without = said.without ?? spared ?? [];
   const host = purpose === "drill" ? estate.disasterDrill?.host : said.host;
   const rules: Rules = {
     // Nothing of a throw-away host is worth a backup.
