@@ -7,12 +7,15 @@ export interface StepResult {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
+/** Of a kind that has none: its records are judged as they are read, and nothing is restored but by a recovery. */
+export const NO_DRILL = "none";
+
 export interface SourceResult {
   readonly backupSeconds: number;
   readonly bytes: number;
   readonly storedBytes: number;
   /** As the drill's record in the vault says. */
-  readonly drill: "identical" | "different" | "replayed" | "not-run";
+  readonly drill: "identical" | "different" | "replayed" | "not-run" | typeof NO_DRILL;
 }
 
 /** What the steps found out; every value is read from a record in the vault, the alert queue or the prober. */
@@ -35,7 +38,7 @@ export interface Report extends Findings {
   readonly steps: readonly StepResult[];
 }
 
-const PROVEN = new Set(["identical", "replayed"]);
+const PROVEN = new Set<string>(["identical", "replayed", NO_DRILL]);
 
 /**
  * Why a rehearsal did not hold; an empty list means that all of it held: every planned step ran and passed,

@@ -1,4 +1,5 @@
 import { DescribeExecutionCommand } from "@aws-sdk/client-sfn";
+import { NO_DRILL } from "../report/report.ts";
 import type { World } from "../world/world.ts";
 import { listExecutions, waitFor } from "./executions.ts";
 import type { DrillRecord, ManifestRecord, SetRecord } from "./records.ts";
@@ -7,6 +8,8 @@ import { readRecords } from "./vault-records.ts";
 
 const SCHEDULE_WAIT_SECONDS = 120;
 const RUN_WAIT_SECONDS = 180;
+/** Kinds of which there is no second server to restore into. */
+const WITHOUT_DRILL: readonly string[] = ["http-export"];
 
 /** Nothing here starts the machine: the deployed schedule does, and the set's record names it. */
 export const scheduleStartsBackup: Step<World> = {
@@ -64,19 +67,21 @@ async function proofOf(world: World, manifest: ManifestRecord) {
   const drill = drills.at(-1)?.record as unknown as DrillRecord | undefined;
   const checks = await readRecords(s3, bucket, `verifications/${about}`);
   demand(checks.length > 0, `the backup of ${manifest.source} has no verification record`);
-  world.findings.sources[manifest.source] = summarize(manifest, drill);
+  const due = checks.some(({ record }) => record.drillDue !== false);
+  const hasDrill = due || !WITHOUT_DRILL.includes(manifest.kind);
+  world.findings.sources[manifest.source] = summarize(manifest, hasDrill ? drill : NO_DRILL);
   const { source, backupId } = manifest;
   return { source, backupId, drill: drill?.outcome, namespaces: drill?.checkedNamespaces };
 }
 
-function summarize(manifest: ManifestRecord, drill: DrillRecord | undefined) {
+function summarize(manifest: ManifestRecord, drill: DrillRecord | typeof NO_DRILL | undefined) {
   const sum = (field: "plainBytes" | "storedBytes") =>
     manifest.artifacts.reduce((total, artifact) => total + artifact[field], 0);
   return {
     backupSeconds: (Date.parse(manifest.sealedAt) - Date.parse(manifest.startedAt)) / 1000,
     bytes: sum("plainBytes"),
     storedBytes: sum("storedBytes"),
-    drill: drill?.outcome ?? "not-run",
+    drill: drill === NO_DRILL ? NO_DRILL : (drill?.outcome ?? "not-run"),
   } as const;
 }
 

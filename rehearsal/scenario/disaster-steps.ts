@@ -27,6 +27,7 @@ interface State {
   readonly files: readonly string[];
   readonly code: string;
   readonly objects: readonly string[];
+  readonly accounting: string | undefined;
   /** What the TLS server shows. */
   readonly certificate: string | undefined;
 }
@@ -116,6 +117,7 @@ async function readState(world: World): Promise<State> {
     files: (await Promise.all(folders.map(digestTree))).flat(),
     code: company.repositoryPath === undefined ? "" : await judgeRepository(company.repositoryPath),
     objects: company.objects === undefined ? [] : await readObjects(company.objects),
+    accounting: company.accounting?.read(),
     certificate: await askShown(company.front),
   };
 }

@@ -4,6 +4,7 @@ export interface ManifestRecord {
   setId: string;
   cadence: string;
   source: string;
+  kind: string;
   from?: { at: string; log?: string };
   to: { at: string; log?: string };
   startedAt: string;

@@ -4,6 +4,7 @@ import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type ServiceEngine, startServiceEngine } from "../host/services.ts";
 import { type ObjectStore, startObjectStore } from "../servers/object-store.ts";
 import { type SshServer, startSshServer } from "../servers/sshd.ts";
+import { startAccounting } from "./accounting.ts";
 import { type Accounts, type Databases, makeAccounts, startDatabases } from "./databases.ts";
 import { type Front, startFront } from "./front.ts";
 import { fillObjects } from "./objects.ts";
@@ -31,6 +32,7 @@ export async function startCompany(
   const startObjects = (port?: number) => startObjectStore(join(disk, "objects"), signal, port);
   let objects = has === "everything" ? await startObjects() : undefined;
   if (objects !== undefined) await fillObjects(objects);
+  const accounting = has === "everything" ? await startAccounting() : undefined;
   let lost = false;
   const engine = await startServiceEngine(
     join(folder, "engine"),
@@ -38,6 +40,7 @@ export async function startCompany(
       if (!lost) return;
       databases = await startDatabases(disk, accounts, signal, databases);
       objects &&= await startObjects(objects.port);
+      await accounting?.restart();
       lost = false;
     },
     signal,
@@ -54,10 +57,14 @@ export async function startCompany(
   const host = await startHost({ folder: join(folder, "host"), settingsFolder, app, signal });
   const front = await startFront(join(folder, "front"), join(disk, "certificates"));
   const ends = endsOf({ host, engine, front, signal, folder, disk });
+  const stop = async () => {
+    await accounting?.kill();
+    await ends.stop({ ...databases, objects });
+  };
   return {
     ...host,
     ...folders,
-    front,
+    ...{ front, accounting },
     ...{ redisPassword, databaseUsers, servicesCommand: engine.command },
     get mongod() {
       return databases.mongod;
@@ -70,11 +77,12 @@ export async function startCompany(
     },
     lose: async () => {
       lost = true;
+      await accounting?.kill();
       await ends.lose({ ...databases, objects });
     },
     replace: ends.replace,
-    stop: () => ends.stop({ ...databases, objects }),
-    [Symbol.asyncDispose]: () => ends.stop({ ...databases, objects }),
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ObjectStore } from "../servers/object-store.ts";
 import type { RedisServer } from "../servers/redis.ts";
+import { type Accounting, accountingSourceOf } from "./accounting.ts";
 import type { Front } from "./front.ts";
 import { objectsSourceOf } from "./objects.ts";
 
@@ -23,6 +24,8 @@ export interface Others {
   readonly repositoryPath?: string;
   /** Buckets; only in a rehearsal of everything. */
   readonly objects?: ObjectStore | undefined;
+  /** What an application tells by its API alone; only in a rehearsal of everything. */
+  readonly accounting?: Pick<Accounting, "port" | "token" | "read"> | undefined;
   readonly front: Front;
 }
 
@@ -47,15 +50,17 @@ export async function askRedis(others: Filled, ...command: string[]): Promise<st
 }
 
 /**
- * The sources `redis`, `uploads`, `settings` and `tls` of `estate.yaml`, `code` where there is a repository and `objects` where there are
- * buckets, and the secrets that they name.
+ * The sources `redis`, `uploads`, `settings` and `tls` of `estate.yaml`, `code` where there is a repository, `objects` where there are
+ * buckets and `accounting` where there is that application, and the secrets that they name.
  */
 export function otherSourcesOf(others: Others) {
   const { redis, redisPassword, uploadsFolder, settingsFolder, repositoryPath, front } = others;
   const buckets = others.objects && objectsSourceOf(others.objects);
+  const books = others.accounting && accountingSourceOf(others.accounting);
   return {
     sources: {
       ...(buckets && { objects: buckets.source }),
+      ...(books && { accounting: books.source }),
       redis: {
         reach: { via: "ssh", host: redis.host, port: redis.port },
         passwordSecret: PASSWORD_SECRET,
@@ -70,7 +75,7 @@ export function otherSourcesOf(others: Others) {
         reload: front.reloadCommand,
       },
     },
-    secrets: { [PASSWORD_SECRET]: redisPassword, ...buckets?.secrets },
+    secrets: { [PASSWORD_SECRET]: redisPassword, ...buckets?.secrets, ...books?.secrets },
   };
 }
 

@@ -17,6 +17,7 @@ it("every registered kind of source is rehearsed, or is left out with its reason
     settingsFolder: "/etc",
     repositoryPath: "/srv/erp.git",
     objects: { port: 1 },
+    accounting: { port: 1, token: "x" },
     front: { domain: "erp.example.test", port: 1, chainPath: "/c", keyPath: "/k", reloadCommand: "true" },
   };
   const rehearsed = Object.entries(sourcesOf(company as unknown as Company)).map(([name, source]) =>

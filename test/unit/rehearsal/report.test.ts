@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { renderPage } from "../../../rehearsal/report/page.ts";
-import { type Findings, findFaults, type StepResult } from "../../../rehearsal/report/report.ts";
+import { type Findings, findFaults, NO_DRILL, type StepResult } from "../../../rehearsal/report/report.ts";
 
 const planned = ["A schedule starts the first backup", "The runbook recovers it"];
 const steps: StepResult[] = planned.map((name) => ({
@@ -47,6 +47,13 @@ describe("a rehearsal", () => {
     const failed = findFaults([first, { ...second, ok: false }], planned, findings);
     expect(skipped).toEqual(["step not passed: The runbook recovers it"]);
     expect(failed).toEqual(skipped);
+  });
+
+  it("holds where a kind has no drill, and says that it was none", () => {
+    const accounting = { backupSeconds: 3, bytes: 10, storedBytes: 5, drill: NO_DRILL } as const;
+    const held = { ...findings, sources: { ...findings.sources, accounting } };
+    expect(findFaults(steps, planned, held)).toEqual([]);
+    expect(NO_DRILL).toBe("none");
   });
 
   it.each(["different", "not-run"] as const)("does not hold when the drill ended %s", (drill) => {
