@@ -14,6 +14,8 @@ export const CODEC_SUFFIX: Readonly<Record<Codec, string>> = { zstd: ".zst", gzi
 
 /** Of what the compressor is given and gives: every call wakes a thread, so that what a socket gave is joined first. */
 const CHUNK_BYTES = 512 * 1024;
+/** A restore reads slower than it decompresses: larger pieces would only lie about. */
+const PLAIN_CHUNK_BYTES = 256 * 1024;
 
 /** Compresses into one zstd frame with a content checksum (level 1), one gzip member, or not at all. */
 export function compress(codec: Codec, signal: AbortSignal): Stage {
@@ -63,7 +65,7 @@ export function decompress(codec: Codec, signal: AbortSignal): Stage {
 }
 
 function decodeZstd(signal: AbortSignal): Stage {
-  const decode = throughStream(() => createZstdDecompress({ chunkSize: CHUNK_BYTES }), signal);
+  const decode = throughStream(() => createZstdDecompress({ chunkSize: PLAIN_CHUNK_BYTES }), signal);
   return (source) => decode(oneZstdFrame(source));
 }
 
