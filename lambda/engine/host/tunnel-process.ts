@@ -76,7 +76,17 @@ class Carrier {
     };
     this.#child.on("error", (error) => lose(connectionLost(where, error)));
     this.#child.once("exit", () => lose(connectionLost(where, new Error("the process of the tunnel ended"))));
-    this.#child.on("message", (message) => this.#hear(newsSchema.parse(message), resolve, lose));
+    this.#child.on("message", (message) => {
+      const news = newsSchema.safeParse(message);
+      if (news.success) this.#hear(news.data, resolve, lose);
+      else
+        lose(
+          connectionLost(
+            where,
+            new Error(`the process of the tunnel said what nobody knows: ${news.error.message}`),
+          ),
+        );
+    });
     const kill = () => void this.#child.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
     this.#child.once("exit", () => signal.removeEventListener("abort", kill));
