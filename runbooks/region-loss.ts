@@ -43,7 +43,7 @@ export const regionLoss: Runbook = {
     "Open the output: the plan says which set, how old it is, what is overwritten and how long it takes. What the lost Region had not copied yet is not in it.",
     "Start the machine again with the input that stands in the line `next` between the quotes; on a new machine add its `host`.",
     "Does it wait at `Ask for approval`? A second person starts the machine that ends in `-approve`, in the replica's Region, with the run's name.",
-    "Red with `VaultError` at `check-backup`: an artifact had not been copied before the Region was lost. Take an older set: `notAfter` with the moment of the set before.",
+    "Red at `check-backup`, with an artifact that `is not in the vault`: it had not been copied before the Region was lost. Nothing was changed; take an older set: `backup-estate sets`, or `notAfter` with a moment before this one.",
     "Green: every source is back and compared, the app is healthy. Now deploy the estate with other `regions`, so that backups go on.",
   ],
   machine: regionLossMachine,
