@@ -2,12 +2,10 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type RehearsalHost, startHost } from "../host/host.ts";
 import { type ServiceEngine, startServiceEngine } from "../host/services.ts";
-import { type ObjectStore, startObjectStore } from "../servers/object-store.ts";
 import { type SshServer, startSshServer } from "../servers/sshd.ts";
-import { startAccounting } from "./accounting.ts";
 import { type Accounts, type Databases, makeAccounts, startDatabases } from "./databases.ts";
+import { startExtras } from "./extras.ts";
 import { type Front, startFront } from "./front.ts";
-import { fillObjects } from "./objects.ts";
 import { fillOthers, type Others } from "./others.ts";
 
 /** A small company's server: MongoDB as a one-node replica set with access control, Redis, uploads, sshd, and an app. */
@@ -29,18 +27,14 @@ export async function startCompany(
   const accounts = makeAccounts();
   const disk = join(folder, "disk");
   let databases = await startDatabases(disk, accounts, signal);
-  const startObjects = (port?: number) => startObjectStore(join(disk, "objects"), signal, port);
-  let objects = has === "everything" ? await startObjects() : undefined;
-  if (objects !== undefined) await fillObjects(objects);
-  const accounting = has === "everything" ? await startAccounting() : undefined;
+  const extras = has === "everything" ? await startExtras(join(disk, "objects"), signal) : undefined;
   let lost = false;
   const engine = await startServiceEngine(
     join(folder, "engine"),
     async () => {
       if (!lost) return;
       databases = await startDatabases(disk, accounts, signal, databases);
-      objects &&= await startObjects(objects.port);
-      await accounting?.restart();
+      await extras?.restart();
       lost = false;
     },
     signal,
@@ -58,13 +52,13 @@ export async function startCompany(
   const front = await startFront(join(folder, "front"), join(disk, "certificates"));
   const ends = endsOf({ host, engine, front, signal, folder, disk });
   const stop = async () => {
-    await accounting?.kill();
-    await ends.stop({ ...databases, objects });
+    await extras?.kill();
+    await ends.stop(databases);
   };
   return {
     ...host,
     ...folders,
-    ...{ front, accounting },
+    ...{ front, accounting: extras?.accounting },
     ...{ redisPassword, databaseUsers, servicesCommand: engine.command },
     get mongod() {
       return databases.mongod;
@@ -73,20 +67,18 @@ export async function startCompany(
       return databases.redis;
     },
     get objects() {
-      return objects;
+      return extras?.objects;
     },
     lose: async () => {
       lost = true;
-      await accounting?.kill();
-      await ends.lose({ ...databases, objects });
+      await extras?.kill();
+      await ends.lose(databases);
     },
     replace: ends.replace,
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
-
-type Servers = Databases & { readonly objects: ObjectStore | undefined };
 
 interface Parts {
   readonly host: RehearsalHost;
@@ -101,8 +93,7 @@ function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
   let machine: SshServer | undefined;
   let machines = 0;
   return {
-    lose: async ({ mongod, redis, objects }: Servers) => {
-      await objects?.kill();
+    lose: async ({ mongod, redis }: Databases) => {
       await host.die();
       await machine?.stop(0);
       await front.kill();
@@ -117,8 +108,7 @@ function endsOf({ host, engine, front, signal, folder, disk }: Parts) {
       machine = await startSshServer(place, signal, host.authorizedKey);
       return machine;
     },
-    stop: async ({ mongod, redis, objects }: Servers) => {
-      await objects?.kill();
+    stop: async ({ mongod, redis }: Databases) => {
       await engine.stop();
       await host.stop().catch(() => undefined);
       await front.kill();

@@ -9,11 +9,12 @@ import { type CompleteRunbook, type Outlooks, stops } from "./names.ts";
 /** From the input to the plan; what only plans ends here. */
 export function planStates({ functions, waits }: MachineBindings, runbook: CompleteRunbook): States {
   const purpose = runbook === "disaster-drill" ? "drill" : "recovery";
+  const from = runbook === "region-loss" ? `, "from": "replica"` : "";
   return {
     "Plan the recovery of everything": callFunction(functions.restorer, {
       comment:
         "Reads the input, chooses the newest set that holds every source, verified, and says what would be overwritten.",
-      request: `{ "job": "plan-all", "purpose": "${purpose}", "execution": ${EXECUTION}, "input": $states.input }`,
+      request: `{ "job": "plan-all", "purpose": "${purpose}"${from}, "execution": ${EXECUTION}, "input": $states.input }`,
       timeoutSeconds: waits.controlSeconds,
       retry: RETRY_WORK,
       catch: catchAll("plan-all", "The recovery was not planned"),

@@ -35,6 +35,8 @@ export type CompletePurpose = z.infer<typeof completePurposeSchema>;
 export const planAllRequestSchema = z.strictObject({
   job: z.literal("plan-all"),
   purpose: completePurposeSchema,
+  /** Of a replica the newest set may not have been copied whole: then it is passed over. */
+  from: z.literal("replica").optional(),
   execution: executionSchema,
   input: z.unknown(),
 });

@@ -14,6 +14,8 @@ export interface SetChoice {
   readonly now: Date;
   /** What to do where there is none, for the refusal. */
   readonly advice: string;
+  /** What of a set that is otherwise good is not in the vault, one line each; of a vault that is a copy. */
+  findMissing?(set: BackupSet): Promise<string[]>;
   /** Hears of every newer set that was passed over, and why. */
   tell(line: string): void;
 }
@@ -47,23 +49,30 @@ async function requireNamed(
   return set;
 }
 
-async function findNewest(
-  vault: Vault,
-  { demand, now, advice, tell }: SetChoice,
-  signal: AbortSignal,
-): Promise<BackupSet> {
+async function findNewest(vault: Vault, choice: SetChoice, signal: AbortSignal): Promise<BackupSet> {
+  const { demand, now, advice, tell } = choice;
   let newest: string[] | undefined;
   for await (const entry of walkSets(vault, SETS_PER_CADENCE_LIMIT, signal)) {
     if (entry.kind === "broken") {
       tell(entry.error.message);
       continue;
     }
-    const faults = findSetFaults(entry.set, demand, now);
+    const faults = await faultsOf(entry.set, demand, now, choice);
     if (faults.length === 0) return entry.set;
     tell(`Passed over ${entry.set.record.setId}: ${faults.join("; ")}`);
     newest ??= faults;
   }
   throw refuse("No set holds every source, verified", newest ?? ["the vault holds no set"], advice);
+}
+
+async function faultsOf(
+  set: BackupSet,
+  demand: SetDemand,
+  now: Date,
+  { findMissing }: SetChoice,
+): Promise<string[]> {
+  const faults = findSetFaults(set, demand, now);
+  return faults.length > 0 || findMissing === undefined ? faults : await findMissing(set);
 }
 
 function refuse(what: string, faults: readonly string[], advice: string): RefusedError {

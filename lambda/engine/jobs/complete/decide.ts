@@ -12,6 +12,7 @@ import type { Rules } from "../recover/input.ts";
 import { readNewHost } from "../recover/run-host.ts";
 import { type RunPlan, readRunPlan } from "../recover/run-state.ts";
 import type { Services } from "../services.ts";
+import { findMissing } from "./find-missing.ts";
 import type { CompleteInput } from "./input.ts";
 import { readCompleteRun, sourceRunId } from "./run-state.ts";
 
@@ -78,13 +79,16 @@ async function readDecided(
 }
 
 async function decideAnew(
-  { purpose, execution }: PlanAllRequest,
+  { purpose, execution, from }: PlanAllRequest,
   input: NewInput,
   runId: string,
   services: Services,
   signal: AbortSignal,
 ): Promise<Decided> {
-  const set = await chooseSet(services.vault, choiceOf(input, services), signal);
+  const { vault } = services;
+  const missing = (set: BackupSet) => findMissing(set, input.sources, vault, signal);
+  const choice = { ...choiceOf(input, services), ...(from === "replica" && { findMissing: missing }) };
+  const set = await chooseSet(vault, choice, signal);
   const run: CompleteRun = {
     purpose,
     setId: set.record.setId,
