@@ -91,8 +91,13 @@ export const estateIsDeployed: Step<World> = {
     world.findings.objectives = OBJECTIVES;
     world.findings.leftOut = [
       ...deployment.leftOut.map((one) => `${one.type} ${one.logicalId}: ${one.reason}`),
-      ...Object.entries(NOT_REHEARSED).map(([kind, reason]) => `source ${kind}: ${reason}`),
+      ...leftOutOf(world).map(([kind, reason]) => `source ${kind}: ${reason}`),
     ];
     return { stacks: deployment.stacks.map(({ facts }) => facts.stackName), played: deployment.played };
   },
 };
+
+/** Buckets are only in a rehearsal of everything; what took the place of their server is told there. */
+function leftOutOf({ options }: World): [string, string][] {
+  return Object.entries(NOT_REHEARSED).filter(([kind]) => options.has === "everything" || kind !== "s3");
+}
