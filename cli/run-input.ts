@@ -50,14 +50,15 @@ type Name = Exclude<keyof InputOptions, "input">;
 const SELECTION = ["include", "exclude", "users"] as const;
 const NEW_HOST = ["newHost", "newHostKey"] as const;
 const COMPLETE = ["mode", "set", "notAfter", "without", "slices", "space", "resume", "reason"] as const;
+const COMES_BACK = [...COMPLETE, ...NEW_HOST, "safetyBackup"] as const;
 const TAKES: Readonly<Record<string, readonly Name[]>> = {
   backup: ["cadence", "slot", "source", ...SELECTION, "query"],
   recover: [
     ...["mode", "source", "backup", "moment", "resume", "reason"],
     ...[...SELECTION, ...NEW_HOST, "rename", "beside", "target", "guard", "safetyBackup", "space"],
   ] as Name[],
-  "complete-disaster-recovery": [...COMPLETE, ...NEW_HOST, "safetyBackup"],
-  "region-loss": [...COMPLETE, ...NEW_HOST, "safetyBackup"],
+  "complete-disaster-recovery": COMES_BACK,
+  "region-loss": COMES_BACK,
   "disaster-drill": COMPLETE,
   drill: ["source", "backup", "set"],
   "pre-deploy-backup": ["source"],

@@ -39,11 +39,15 @@ export async function findMachine(
   );
   const [found] = fits;
   if (found !== undefined && fits.length === 1) return found.arn;
+  const where =
+    machine === STANDBY_ONLY
+      ? "It is in the estate's second Region: name `regions.replica` of estate.yaml by --region."
+      : "Deploy the estate, or correct --estate and --region.";
   const there = machines.map(({ name }) => name).join(", ") || "none";
   throw new RefusedError(
     "INPUT_INVALID",
     fits.length === 0
-      ? `There is no machine ${estate ?? "<estate>"}-${machine}; there are: ${there}. ${machine === STANDBY_ONLY ? "It is in the estate's second Region: name `regions.replica` of estate.yaml by --region." : "Deploy the estate, or correct --estate and --region."}`
+      ? `There is no machine ${estate ?? "<estate>"}-${machine}; there are: ${there}. ${where}`
       : `${fits.length} machines end in -${machine}: ${fits.map(({ name }) => name).join(", ")}. Say which estate by --estate.`,
   );
 }

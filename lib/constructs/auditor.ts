@@ -1,6 +1,5 @@
-import { Aws, Duration } from "aws-cdk-lib";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from "aws-cdk-lib/aws-scheduler";
+import { Duration } from "aws-cdk-lib";
+import { Schedule, ScheduleExpression, ScheduleTargetInput } from "aws-cdk-lib/aws-scheduler";
 import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
@@ -20,6 +19,7 @@ import {
 } from "./freshness-alarm.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
+import { addScheduleGroup } from "./schedule-group.ts";
 import type { EstateStores } from "./stores.ts";
 import { WorkerIdentity } from "./worker-identity.ts";
 
@@ -90,14 +90,10 @@ function addExpiryAlarms(scope: Construct, { name, sources: configured }: Estate
 }
 
 function addSchedule(scope: Construct, estate: Estate, worker: LambdaWorker): void {
-  const group = new ScheduleGroup(scope, "Group", { scheduleGroupName: `${estate.name}-watch` });
-  const role = new Role(scope, "ScheduleRole", {
+  const { group, role } = addScheduleGroup(scope, {
+    groupName: `${estate.name}-watch`,
+    roleId: "ScheduleRole",
     description: "The schedule calls the auditor with it",
-    assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-      conditions: {
-        StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
-      },
-    }),
   });
   attachGrants(scope, "ScheduleGrants", role, [
     { actions: ["lambda:InvokeFunction"], resources: [worker.functionArn], why: "Calls the auditor." },

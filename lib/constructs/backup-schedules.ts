@@ -1,6 +1,3 @@
-import { Aws } from "aws-cdk-lib";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { ScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import { type IStateMachine, StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { ARCHIVE_LOOK_SCHEDULE, longTermCadences } from "../../lambda/engine/model/archive-look.ts";
@@ -12,6 +9,7 @@ import { ARCHIVE_SAMPLE_CRON, ARCHIVE_SAMPLE_INPUT } from "../../lambda/engine/m
 import { DeadLetters } from "./dead-letters.ts";
 import { MachineSchedule, type MachineScheduleProps } from "./machine-schedule.ts";
 import { machineArn } from "./names.ts";
+import { addScheduleGroup } from "./schedule-group.ts";
 
 export interface BackupSchedulesProps {
   readonly estate: Estate;
@@ -38,14 +36,10 @@ export class BackupSchedules extends Construct {
   constructor(scope: Construct, id: string, { estate, machine }: BackupSchedulesProps) {
     super(scope, id);
     this.deadLetters = new DeadLetters(this, "DeadLetters");
-    const group = new ScheduleGroup(this, "Group", { scheduleGroupName: estate.name });
-    const role = new Role(this, "Role", {
+    const { group, role } = addScheduleGroup(this, {
+      groupName: estate.name,
+      roleId: "Role",
       description: "The schedules start their machines with it",
-      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-        conditions: {
-          StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
-        },
-      }),
     });
     const common = { estateName: estate.name, group, role, deadLetters: this.deadLetters };
     for (const cadence of CADENCES) {

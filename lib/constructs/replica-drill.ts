@@ -1,6 +1,3 @@
-import { Aws } from "aws-cdk-lib";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { ScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
@@ -10,6 +7,7 @@ import { DeadLetterAlarm } from "./dead-letter-alarm.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { MachineSchedule } from "./machine-schedule.ts";
 import { machineArn } from "./names.ts";
+import { addScheduleGroup } from "./schedule-group.ts";
 
 export interface ReplicaDrillProps {
   readonly estate: Estate;
@@ -24,14 +22,10 @@ export class ReplicaDrill extends Construct {
   constructor(scope: Construct, id: string, { estate, topic }: ReplicaDrillProps) {
     super(scope, id);
     const deadLetters = new DeadLetters(this, "DeadLetters");
-    const group = new ScheduleGroup(this, "Group", { scheduleGroupName: `${estate.name}-standby` });
-    const role = new Role(this, "Role", {
+    const { group, role } = addScheduleGroup(this, {
+      groupName: `${estate.name}-standby`,
+      roleId: "Role",
       description: "The schedule of the replica's drills starts them with it",
-      assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-        conditions: {
-          StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
-        },
-      }),
     });
     new MachineSchedule(this, "Weekly", {
       ...{ estateName: estate.name, group, role, deadLetters, title: "replica-drill" },

@@ -1,13 +1,7 @@
-import { Aws, Duration, TimeZone } from "aws-cdk-lib";
-import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Duration, TimeZone } from "aws-cdk-lib";
+import type { Role } from "aws-cdk-lib/aws-iam";
 import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
-import {
-  Schedule,
-  ScheduleExpression,
-  ScheduleGroup,
-  ScheduleTargetInput,
-  TimeWindow,
-} from "aws-cdk-lib/aws-scheduler";
+import { Schedule, ScheduleExpression, ScheduleTargetInput, TimeWindow } from "aws-cdk-lib/aws-scheduler";
 import { LambdaInvoke } from "aws-cdk-lib/aws-scheduler-targets";
 import { Construct } from "constructs";
 import type { Estate, Schedule as EstateSchedule } from "../../lambda/engine/model/estate.ts";
@@ -16,6 +10,7 @@ import { DeadLetters } from "./dead-letters.ts";
 import { attachGrants } from "./grant.ts";
 import { LambdaWorker } from "./lambda-worker.ts";
 import { machineArn } from "./names.ts";
+import { addScheduleGroup } from "./schedule-group.ts";
 import type { EstateStores } from "./stores.ts";
 
 /** A network that failed for a moment is asked once more; the next slice makes up for the rest. */
@@ -75,14 +70,10 @@ function addSchedules(
   worker: LambdaWorker,
   deadLetters: DeadLetters,
 ): void {
-  const group = new ScheduleGroup(scope, "Group", { scheduleGroupName: `${estate.name}-slices` });
-  const role = new Role(scope, "ScheduleRole", {
+  const { group, role } = addScheduleGroup(scope, {
+    groupName: `${estate.name}-slices`,
+    roleId: "ScheduleRole",
     description: "The schedules call the slicer with it",
-    assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-      conditions: {
-        StringEquals: { "aws:SourceAccount": Aws.ACCOUNT_ID, "aws:SourceArn": group.scheduleGroupArn },
-      },
-    }),
   });
   attachGrants(scope, "ScheduleGrants", role, [
     { actions: ["lambda:InvokeFunction"], resources: [worker.functionArn], why: "Calls the slicer." },

@@ -1,5 +1,5 @@
 import { DescribeExecutionCommand } from "@aws-sdk/client-sfn";
-import { NO_DRILL } from "../report/report.ts";
+import { NO_DRILL, type SourceResult } from "../report/report.ts";
 import type { World } from "../world/world.ts";
 import { listExecutions, waitFor } from "./executions.ts";
 import type { DrillRecord, ManifestRecord, SetRecord } from "./records.ts";
@@ -68,21 +68,21 @@ async function proofOf(world: World, manifest: ManifestRecord) {
   const checks = await readRecords(s3, bucket, `verifications/${about}`);
   demand(checks.length > 0, `the backup of ${manifest.source} has no verification record`);
   const due = checks.some(({ record }) => record.drillDue !== false);
-  const hasDrill = due || !WITHOUT_DRILL.includes(manifest.kind);
-  world.findings.sources[manifest.source] = summarize(manifest, hasDrill ? drill : NO_DRILL);
+  const unproven = !due && WITHOUT_DRILL.includes(manifest.kind) ? NO_DRILL : "not-run";
+  world.findings.sources[manifest.source] = summarize(manifest, drill?.outcome ?? unproven);
   const { source, backupId } = manifest;
   return { source, backupId, drill: drill?.outcome, namespaces: drill?.checkedNamespaces };
 }
 
-function summarize(manifest: ManifestRecord, drill: DrillRecord | typeof NO_DRILL | undefined) {
+function summarize(manifest: ManifestRecord, drill: SourceResult["drill"]) {
   const sum = (field: "plainBytes" | "storedBytes") =>
     manifest.artifacts.reduce((total, artifact) => total + artifact[field], 0);
   return {
     backupSeconds: (Date.parse(manifest.sealedAt) - Date.parse(manifest.startedAt)) / 1000,
     bytes: sum("plainBytes"),
     storedBytes: sum("storedBytes"),
-    drill: drill === NO_DRILL ? NO_DRILL : (drill?.outcome ?? "not-run"),
-  } as const;
+    drill,
+  };
 }
 
 async function findManifests(world: World, setId: string): Promise<ManifestRecord[]> {

@@ -6,6 +6,7 @@ import {
   type SFNClient,
   StartExecutionCommand,
 } from "@aws-sdk/client-sfn";
+import { demand } from "./step.ts";
 
 const POLL_MS = 500;
 
@@ -69,4 +70,13 @@ export async function startRunbook(
   const command = new StartExecutionCommand({ stateMachineArn: machineArn, input: JSON.stringify(input) });
   const { executionArn = "" } = await sfn.send(command);
   return executionArn;
+}
+
+/** Its run's name. Throws with the error and its cause where it did not succeed; `what` begins the sentence. */
+export function requireSuccess(
+  { status, error, cause, executionArn = "" }: DescribeExecutionOutput,
+  what: string,
+): string {
+  demand(status === "SUCCEEDED", `${what} ended ${status}: ${error} ${cause}`);
+  return executionArn.split(":").at(-1) ?? "";
 }

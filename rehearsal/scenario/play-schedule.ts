@@ -1,7 +1,7 @@
 import type { DescribeExecutionOutput } from "@aws-sdk/client-sfn";
 import type { DeployedEstate } from "../world/estate.ts";
 import type { World } from "../world/world.ts";
-import { startRunbook, waitForEnd } from "./executions.ts";
+import { requireSuccess, startRunbook, waitForEnd } from "./executions.ts";
 import { demand } from "./step.ts";
 
 /**
@@ -20,6 +20,6 @@ export async function playSchedule(
   demand(input !== undefined, `there is no schedule ${name}, only ${[...scheduled.keys()].join(", ")}`);
   const executionArn = await startRunbook(sfn, machines[machine], input);
   const ended = await waitForEnd(sfn, executionArn, timeoutSeconds, world.options.signal);
-  demand(ended.status === "SUCCEEDED", `${name} ended ${ended.status}: ${ended.error} ${ended.cause}`);
+  requireSuccess(ended, name);
   return ended;
 }

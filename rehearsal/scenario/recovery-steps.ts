@@ -1,7 +1,7 @@
 import { Timestamp } from "mongodb";
 import { digestStillCollections, judgeMoment } from "../data/oracle.ts";
 import type { World } from "../world/world.ts";
-import { listExecutions, runRunbook, waitFor } from "./executions.ts";
+import { listExecutions, requireSuccess, runRunbook, waitFor } from "./executions.ts";
 import type { ManifestRecord, RecoveryRecord } from "./records.ts";
 import { demand, type Step } from "./step.ts";
 import { readRecord, readRecords } from "./vault-records.ts";
@@ -77,11 +77,7 @@ export const runbookRecovers: Step<World> = {
       RUNBOOK_SECONDS,
       world.options.signal,
     );
-    demand(
-      execution.status === "SUCCEEDED",
-      `recover ended ${execution.status}: ${execution.error} ${execution.cause}`,
-    );
-    const runId = (execution.executionArn ?? "").split(":").at(-1) ?? "";
+    const runId = requireSuccess(execution, "recover");
     const record = await readRecord(
       world.get("clients").s3,
       world.get("estate").vaultBucket,

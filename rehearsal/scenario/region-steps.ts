@@ -9,7 +9,7 @@ import { REGIONS } from "../world/estate-file.ts";
 import { askRedis } from "../world/others.ts";
 import type { World } from "../world/world.ts";
 import { judgeRecovery } from "./disaster-steps.ts";
-import { runRunbook } from "./executions.ts";
+import { requireSuccess, runRunbook } from "./executions.ts";
 import { demand, type Step } from "./step.ts";
 
 const RUNBOOK_SECONDS = 240;
@@ -43,7 +43,9 @@ export const everythingComesBackFromReplica: Step<World> = {
     await startStandby(world);
     const machine = await world.get("company").replace();
     const host = world.set("newHost", {
-      ...{ address: "127.0.0.1", port: machine.port, hostKey: machine.hostKey },
+      address: "127.0.0.1",
+      port: machine.port,
+      hostKey: machine.hostKey,
     });
     const runId = await runInStandby(world, "region-loss", { host, reason: "rehearsal: Region lost" });
     const { state } = world.get("lostState");
@@ -87,10 +89,10 @@ async function runInStandby(
   const asked = { ...input, mode: "execute" };
   const { signal } = world.options;
   const ended = await runRunbook(sfn, world.get("estate").standby[machine], asked, RUNBOOK_SECONDS, signal);
-  demand(ended.status === "SUCCEEDED", `${machine} ended ${ended.status}: ${ended.error} ${ended.cause}`);
+  const runId = requireSuccess(ended, machine);
   const crossed = refused.slice(before).filter(({ from }) => from !== REGIONS.primary);
   demand(crossed.length === 0, `${machine} needed the lost Region: ${JSON.stringify(crossed)}`);
-  return (ended.executionArn ?? "").split(":").at(-1) ?? "";
+  return runId;
 }
 
 /** A gate that lets through is no loss: asked with the Region's own signature, and from the other one. */

@@ -1,6 +1,5 @@
 import type { World } from "../world/world.ts";
-import { listExecutions, runRunbook, waitFor } from "./executions.ts";
-import { demand } from "./step.ts";
+import { listExecutions, requireSuccess, runRunbook, waitFor } from "./executions.ts";
 
 const IDLE_WAIT_SECONDS = 120;
 /** A scheduled backup may begin between the look and the start: the runbook refuses then, and changes nothing. */
@@ -23,11 +22,7 @@ export async function runWhenIdle(
     await waitUntilIdle(world);
     const execution = await runRunbook(sfn, machines[machine], input, timeoutSeconds, signal);
     if (attempt < ATTEMPTS && execution.cause?.includes("CLAIM_HELD")) continue;
-    demand(
-      execution.status === "SUCCEEDED",
-      `${machine} ended ${execution.status}: ${execution.error} ${execution.cause}`,
-    );
-    return (execution.executionArn ?? "").split(":").at(-1) ?? "";
+    return requireSuccess(execution, machine);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { World } from "../world/world.ts";
-import { runRunbook, startRunbook, waitFor, waitForEnd } from "./executions.ts";
+import { requireSuccess, runRunbook, startRunbook, waitFor, waitForEnd } from "./executions.ts";
 import { plantCopy } from "./plant.ts";
 import { playSchedule } from "./play-schedule.ts";
 import type { SetRecord } from "./records.ts";
@@ -49,7 +49,7 @@ export const archiveIsThawed: Step<World> = {
     const cold = await plantCopy(world, "fr0zenbyte", () => ({ storageClass: "GLACIER" }));
     const asked = { source: cold.source, backupId: cold.backupId };
     const planned = await runRunbook(sfn, machines["thaw-archive"], asked, PLAN_SECONDS, signal);
-    demand(planned.status === "SUCCEEDED", `the plan ended ${planned.status}: ${planned.cause}`);
+    requireSuccess(planned, "the plan");
     const refused = await runRunbook(
       sfn,
       machines.recover,
@@ -64,10 +64,10 @@ export const archiveIsThawed: Step<World> = {
     say("waiting for Glacier");
     const execute = { ...asked, mode: "execute" };
     const thawed = await runRunbook(sfn, machines["thaw-archive"], execute, THAW_SECONDS, signal);
-    demand(thawed.status === "SUCCEEDED", `the thaw ended ${thawed.status}: ${thawed.error} ${thawed.cause}`);
+    requireSuccess(thawed, "the thaw");
     const { recovery } = JSON.parse(thawed.output ?? "{}") as { recovery: string };
     const plan = await waitForEnd(sfn, recovery, PLAN_SECONDS, signal);
-    demand(plan.status === "SUCCEEDED", `the recovery's plan ended ${plan.status}: ${plan.cause}`);
+    requireSuccess(plan, "the recovery's plan");
     demand(plan.output?.includes(cold.backupId), `it plans something else: ${plan.output}`);
     return { plan: JSON.parse(planned.output ?? "{}"), recovery };
   },
@@ -83,7 +83,7 @@ export const archiveSampleIsProven: Step<World> = {
     const { drill } = JSON.parse(thawed.output ?? "{}") as { drill: string };
     const { sfn } = world.get("clients");
     const proven = await waitForEnd(sfn, drill, DRILL_SECONDS, world.options.signal);
-    demand(proven.status === "SUCCEEDED", `its drill ended ${proven.status}: ${proven.cause}`);
+    requireSuccess(proven, "its drill");
     return { drill: JSON.parse(proven.output ?? "{}") };
   },
 };

@@ -79,13 +79,7 @@ class Carrier {
     this.#child.on("message", (message) => {
       const news = newsSchema.safeParse(message);
       if (news.success) this.#hear(news.data, resolve, lose);
-      else
-        lose(
-          connectionLost(
-            where,
-            new Error(`the process of the tunnel said what nobody knows: ${news.error.message}`),
-          ),
-        );
+      else lose(connectionLost(where, strangeNews(news.error)));
     });
     const kill = () => void this.#child.kill("SIGKILL");
     signal.addEventListener("abort", kill, { once: true });
@@ -124,4 +118,8 @@ class Carrier {
     else if (news.reset) this.#sockets.get(news.id)?.resetAndDestroy();
     else this.#sockets.get(news.id)?.destroy();
   }
+}
+
+function strangeNews({ message }: Error): Error {
+  return new Error(`the process of the tunnel said what nobody knows: ${message}`);
 }

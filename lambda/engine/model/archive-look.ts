@@ -83,6 +83,11 @@ export function longTermCadences({ cadences }: Pick<Estate, "cadences">): Cadenc
   });
 }
 
+/** Cadences of which the artifacts go to Glacier. */
+export function archivedCadences({ cadences }: Pick<Estate, "cadences">): Cadence[] {
+  return FULL_CADENCES.filter((cadence) => cadences[cadence]?.storage === "glacier");
+}
+
 function isLongTerm(cadence: Cadence): boolean {
   return cadence === "weekly" || cadence === "monthly";
 }

@@ -28,7 +28,11 @@ export const thawInputSchema = z.strictObject({
 export const ARCHIVE_SAMPLE_CRON = "cron(0 7 1 1,4,7,10 ? *)";
 /** What that schedule says beside: the tier that costs nothing by the gigabyte, and time for a drill after the wait. */
 export const ARCHIVE_SAMPLE_INPUT = {
-  ...{ sample: true, tier: "bulk", days: 3, recovery: "drill", mode: "execute" },
+  sample: true,
+  tier: "bulk",
+  days: 3,
+  recovery: "drill",
+  mode: "execute",
 } as const;
 
 /** Role restorer, returns. Chooses the backup, and says what a thaw of it takes. Changes nothing. */

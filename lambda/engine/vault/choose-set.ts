@@ -50,14 +50,14 @@ async function requireNamed(
 }
 
 async function findNewest(vault: Vault, choice: SetChoice, signal: AbortSignal): Promise<BackupSet> {
-  const { demand, now, advice, tell } = choice;
+  const { advice, tell } = choice;
   let newest: string[] | undefined;
   for await (const entry of walkSets(vault, SETS_PER_CADENCE_LIMIT, signal)) {
     if (entry.kind === "broken") {
       tell(entry.error.message);
       continue;
     }
-    const faults = await faultsOf(entry.set, demand, now, choice);
+    const faults = await faultsOf(entry.set, choice);
     if (faults.length === 0) return entry.set;
     tell(`Passed over ${entry.set.record.setId}: ${faults.join("; ")}`);
     newest ??= faults;
@@ -65,12 +65,7 @@ async function findNewest(vault: Vault, choice: SetChoice, signal: AbortSignal):
   throw refuse("No set holds every source, verified", newest ?? ["the vault holds no set"], advice);
 }
 
-async function faultsOf(
-  set: BackupSet,
-  demand: SetDemand,
-  now: Date,
-  { findMissing }: SetChoice,
-): Promise<string[]> {
+async function faultsOf(set: BackupSet, { demand, now, findMissing }: SetChoice): Promise<string[]> {
   const faults = findSetFaults(set, demand, now);
   return faults.length > 0 || findMissing === undefined ? faults : await findMissing(set);
 }

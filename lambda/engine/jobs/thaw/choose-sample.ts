@@ -1,15 +1,16 @@
-import { FULL_CADENCES } from "../../model/cadence.ts";
+import { archivedCadences } from "../../model/archive-look.ts";
 import { type Backup, isUsable } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
 import { walkCatalog } from "../../vault/catalog-reader.ts";
-import type { Services } from "../services.ts";
+import { canBeDrilled, type Services } from "../services.ts";
 
 /**
  * The oldest verified backup in Glacier of the source whose turn it is this quarter, or of the next one that has any. Throws
  * `RefusedError` NO_VERIFIED_BACKUP where none has.
  */
 export async function chooseSample(services: Services, signal: AbortSignal): Promise<Backup> {
-  const sources = inTurn(drilledSources(services), services.clock.now());
+  const drilled = Object.keys(services.estate.sources).filter((source) => canBeDrilled(source, services));
+  const sources = inTurn(drilled.sort(), services.clock.now());
   for (const source of sources) {
     const oldest = await findOldest(source, services, signal);
     if (oldest !== undefined) return oldest;
@@ -18,13 +19,6 @@ export async function chooseSample(services: Services, signal: AbortSignal): Pro
     "NO_VERIFIED_BACKUP",
     `No source that can be drilled has a verified backup in Glacier; looked at ${sources.join(", ") || "none"}. Nothing was asked of Glacier. In a new estate that is so until the first weekly backup has ended.`,
   );
-}
-
-function drilledSources({ estate, sourceOf }: Services): string[] {
-  return Object.entries(estate.sources)
-    .filter(([, { kind }]) => sourceOf(kind).needs.drill !== "none")
-    .map(([name]) => name)
-    .sort();
 }
 
 /** Each quarter another one begins. */
@@ -39,7 +33,7 @@ async function findOldest(
   { vault, estate, clock }: Services,
   signal: AbortSignal,
 ): Promise<Backup | undefined> {
-  const cadences = FULL_CADENCES.filter((cadence) => estate.cadences[cadence]?.storage === "glacier");
+  const cadences = archivedCadences(estate);
   let oldest: Backup | undefined;
   for await (const entry of walkCatalog(vault, { source, cadences }, signal))
     if (entry.kind === "backup" && isUsable(entry.backup, clock.now())) oldest = entry.backup;

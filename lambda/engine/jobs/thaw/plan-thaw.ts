@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { archivedCadences } from "../../model/archive-look.ts";
 import { FULL_CADENCES } from "../../model/cadence.ts";
 import type { Backup } from "../../model/catalog.ts";
 import { RefusedError } from "../../model/errors.ts";
@@ -90,7 +91,7 @@ async function chooseBackup(
     if (named) return named;
     throw none(source, `The vault has no backup ${backupId} of ${source}.`);
   }
-  const cadences = FULL_CADENCES.filter((cadence) => estate.cadences[cadence]?.storage === "glacier");
+  const cadences = archivedCadences(estate);
   const { backup } = await findNewestVerified(vault, { source, cadences }, clock.now(), signal);
   if (backup) return backup;
   throw none(
